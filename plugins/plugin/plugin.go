@@ -28,11 +28,10 @@ type Plugin interface {
 // A Request is one call of a plugin for one attachment.
 type Request struct {
 	ContainerID string
-	// Netns is the path of the pod's network namespace, as seen by this process; empty at DEL when it is gone.
-	Netns string
-	// Sandbox is the same path as the runtime wrote it: what a result's "sandbox" says.
-	Sandbox string
-	IfName  string
+	// Netns is the path of the pod's network namespace as the runtime wrote it, empty at DEL when it is gone. It is
+	// what a result's "sandbox" says; package kernel resolves it inside the host's root.
+	Netns  string
+	IfName string
 	// Args are the CNI_ARGS, "K=V;K=V".
 	Args string
 	// Path are the folders of CNI_PATH, for an IPAM plugin that is executed.
