@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/braid-cni/braid/wire"
+)
+
+const (
+	// redial is the pause between two tries to reach an agent that is away.
+	redial = 50 * time.Millisecond
+	// answerWithin bounds a call that the agent took: kubelet gives up on a sandbox after four minutes.
+	answerWithin = 4 * time.Minute
+)
+
+// call reaches the agent before the deadline, trying again while nobody listens, and waits for its answer. A call that
+// breaks off after it was sent is repeated when a repetition is harmless, and is not for ADD: the runtime's DEL comes
+// in between.
+func call(socket string, r *wire.Request, deadline time.Time) (*wire.Response, error) {
+	for {
+		conn, err := dial(socket, deadline)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := converse(conn, r, time.Now().Add(answerWithin))
+		if err == nil || r.Command == "ADD" || time.Now().After(deadline) {
+			return answer, err
+		}
+		time.Sleep(redial)
+	}
+}
+
+// dial connects, trying again until the deadline.
+func dial(socket string, deadline time.Time) (net.Conn, error) {
+	for {
+		conn, err := net.DialTimeout("unix", socket, time.Until(deadline))
+		if err == nil {
+			return conn, nil
+		}
+		if !time.Now().Add(redial).Before(deadline) {
+			return nil, fmt.Errorf("reach the agent: %w", err)
+		}
+		time.Sleep(redial)
+	}
+}
+
+// exchange is one try: connect, ask, and have the answer before the deadline.
+func exchange(socket string, r *wire.Request, deadline time.Time) (*wire.Response, error) {
+	conn, err := net.DialTimeout("unix", socket, time.Until(deadline))
+	if err != nil {
+		return nil, fmt.Errorf("reach the agent: %w", err)
+	}
+	return converse(conn, r, deadline)
+}
+
+func converse(conn net.Conn, r *wire.Request, deadline time.Time) (*wire.Response, error) {
+	defer conn.Close()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return nil, fmt.Errorf("bound the call: %w", err)
+	}
+	if err := wire.Write(conn, r); err != nil {
+		return nil, err
+	}
+	answer := new(wire.Response)
+	if err := wire.Read(conn, answer); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
