@@ -1,0 +1,204 @@
+// Package delegate carries a plan out: it drives the plugin chain of each attachment through libcni, calls plugins that
+// are built in and executes the others, and takes attachments away again from what was stored of them.
+package delegate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/invoke"
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/braid-cni/braid/ipam"
+	"github.com/braid-cni/braid/plugins/plugin"
+	"github.com/braid-cni/braid/store"
+)
+
+// A Teardown is one collection of what DELs remove, and the doing of it.
+type Teardown interface {
+	plugin.Teardown
+	// Flush removes what was handed over, links first. It blocks until they are gone or ctx is done.
+	Flush(ctx context.Context) error
+}
+
+// A Sandbox changes the routes of a pod that no single plugin can decide about.
+type Sandbox interface {
+	// DropDefaultRoutes removes the default routes of ifname, of IPv4, IPv6 or both.
+	DropDefaultRoutes(ctx context.Context, netns, ifname string, v4, v6 bool) error
+	// AddDefaultRoutes adds a default route through each gateway on ifname.
+	AddDefaultRoutes(ctx context.Context, netns, ifname string, gateways []string) error
+}
+
+// Options are what a Delegator is made of.
+type Options struct {
+	// Builtins are the plugins that are built in, by type.
+	Builtins map[string]plugin.Plugin
+	// Runner finds and executes all other plugins.
+	Runner invoke.Exec
+	// Teardown makes the collection for one DEL.
+	Teardown func() Teardown
+	Sandbox  Sandbox
+	// CacheDir is a folder on a tmpfs for libcni, which passes results from ADD to later verbs through files. What
+	// counts is in the store: the folder may be empty at any time.
+	CacheDir string
+}
+
+// A Delegator carries plans out. Its methods may be called from many goroutines, never twice at once for one container.
+type Delegator struct{ o Options }
+
+// New returns a Delegator.
+func New(o Options) *Delegator { return &Delegator{o: o} }
+
+// undoWithin bounds the removal of what a failed ADD made, which goes on when the caller has given up.
+const undoWithin = 30 * time.Second
+
+// Add makes the attachments of a container in order and sets their results. At the first failure it takes away what
+// was made, in reverse, and stops. Undone says whether nothing of the container is left in that case.
+func (d *Delegator) Add(ctx context.Context, c *store.Container) (undone bool, err error) {
+	for i := range c.Attachments {
+		if err := d.attach(ctx, c, &c.Attachments[i]); err != nil {
+			return d.undo(ctx, c, i+1, fmt.Errorf("attach network %q as %s: %w", c.Attachments[i].Network, c.Attachments[i].IfName, err))
+		}
+	}
+	return false, nil
+}
+
+// undo removes the first n attachments. DEL is owed for an ADD that failed too.
+func (d *Delegator) undo(ctx context.Context, c *store.Container, n int, cause error) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+	defer cancel()
+	attempted := *c
+	attempted.Attachments = c.Attachments[:n]
+	if err := d.Del(ctx, &attempted, c.Netns); err != nil {
+		return false, errors.Join(cause, fmt.Errorf("undo: %w", err))
+	}
+	return true, cause
+}
+
+// attach makes one attachment and gives the sandbox the default routes that were asked for.
+func (d *Delegator) attach(ctx context.Context, c *store.Container, a *store.Attachment) error {
+	list, err := libcni.NetworkConfFromBytes(a.Config)
+	if err != nil {
+		return err
+	}
+	result, err := d.chain(c, a, nil).AddNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
+	if err != nil {
+		return err
+	}
+	if result, err = d.routeDefault(ctx, c.Netns, a, result); err != nil {
+		return err
+	}
+	if a.Result, err = json.Marshal(result); err != nil {
+		return fmt.Errorf("encode the result: %w", err)
+	}
+	return nil
+}
+
+// Del takes the attachments of a container away, the last one first, from what was stored of them. It goes on past
+// failures and reports all of them. netns is where the sandbox is now, empty when it is gone. What is gone already is
+// no error, so Del may be called again.
+func (d *Delegator) Del(ctx context.Context, c *store.Container, netns string) error {
+	teardown := d.o.Teardown()
+	var failures []error
+	for i := range slices.Backward(c.Attachments) {
+		a := &c.Attachments[i]
+		if err := d.detach(ctx, c, a, netns, teardown); err != nil {
+			failures = append(failures, fmt.Errorf("detach network %q from %s: %w", a.Network, a.IfName, err))
+		}
+	}
+	return errors.Join(append(failures, teardown.Flush(ctx))...)
+}
+
+func (d *Delegator) detach(ctx context.Context, c *store.Container, a *store.Attachment, netns string, t Teardown) error {
+	list, err := libcni.NetworkConfFromBytes(a.Config)
+	if err != nil {
+		return err
+	}
+	if err := d.seedCache(list.Name, c, a); err != nil {
+		return err
+	}
+	return d.chain(c, a, t).DelNetworkList(ctx, list, runtimeConf(c, a, netns))
+}
+
+// Check asks every plugin of every attachment whether it is as its ADD left it, and reports all that is not.
+func (d *Delegator) Check(ctx context.Context, c *store.Container) error {
+	var failures []error
+	for i := range c.Attachments {
+		if err := d.check(ctx, c, &c.Attachments[i]); err != nil {
+			failures = append(failures, fmt.Errorf("check network %q on %s: %w", c.Attachments[i].Network, c.Attachments[i].IfName, err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (d *Delegator) check(ctx context.Context, c *store.Container, a *store.Attachment) error {
+	list, err := libcni.NetworkConfFromBytes(a.Config)
+	if err != nil {
+		return err
+	}
+	if err := d.seedCache(list.Name, c, a); err != nil {
+		return err
+	}
+	err = d.chain(c, a, nil).CheckNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
+	if errors.Is(err, libcni.ErrorCheckNotSupp) {
+		return nil // a version before 0.4.0 has no CHECK
+	}
+	return err
+}
+
+// Status asks the plugins of a configuration list whether they can serve ADD. Lists before CNI 1.1 have no STATUS and
+// count as ready.
+func (d *Delegator) Status(ctx context.Context, config []byte, path []string, policy ipam.Policy) error {
+	list, err := libcni.NetworkConfFromBytes(config)
+	if err != nil {
+		return err
+	}
+	return d.network(path, policy).GetStatusNetworkList(ctx, list)
+}
+
+// GC tells the plugins of a configuration list which attachments of that network still exist.
+func (d *Delegator) GC(ctx context.Context, config []byte, path []string, policy ipam.Policy, valid []ipam.Attachment) error {
+	list, err := libcni.NetworkConfFromBytes(config)
+	if err != nil {
+		return err
+	}
+	args := &libcni.GCArgs{ValidAttachments: make([]types.GCAttachment, 0, len(valid))}
+	for _, v := range valid {
+		args.ValidAttachments = append(args.ValidAttachments, types.GCAttachment{ContainerID: v.ContainerID, IfName: v.IfName})
+	}
+	return d.network(path, policy).GCNetworkList(ctx, list, args)
+}
+
+// chain is the libcni of one attachment.
+func (d *Delegator) chain(c *store.Container, a *store.Attachment, t Teardown) *libcni.CNIConfig {
+	e := &dispatcher{o: &d.o, policy: ipam.Policy(a.Builtins), container: c.ID, alias: alias(c, a)}
+	if t != nil {
+		e.teardown = t
+	}
+	return libcni.NewCNIConfigWithCacheDir(a.Path, d.o.CacheDir, e)
+}
+
+// network is the libcni of verbs that concern no single attachment. Its cache is empty: libcni would send DELs of its
+// own for whatever it finds there.
+func (d *Delegator) network(path []string, policy ipam.Policy) *libcni.CNIConfig {
+	return libcni.NewCNIConfigWithCacheDir(path, filepath.Join(d.o.CacheDir, "none"), &dispatcher{o: &d.o, policy: policy})
+}
+
+func runtimeConf(c *store.Container, a *store.Attachment, netns string) *libcni.RuntimeConf {
+	return &libcni.RuntimeConf{ContainerID: c.ID, NetNS: netns, IfName: a.IfName, Args: a.Args, CapabilityArgs: a.Capabilities}
+}
+
+// alias is for people who look at the host's links: the pod, where there is one, else the container.
+func alias(c *store.Container, a *store.Attachment) string {
+	owner := c.Pod.String()
+	if owner == "" {
+		owner = c.ID
+	}
+	return owner + " " + a.IfName + " " + a.Network
+}
