@@ -27,14 +27,6 @@ type Teardown interface {
 	Flush(ctx context.Context) error
 }
 
-// A Sandbox changes the routes of a pod that no single plugin can decide about.
-type Sandbox interface {
-	// DropDefaultRoutes removes the default routes of ifname, of IPv4, IPv6 or both.
-	DropDefaultRoutes(ctx context.Context, netns, ifname string, v4, v6 bool) error
-	// AddDefaultRoutes adds a default route through each gateway on ifname.
-	AddDefaultRoutes(ctx context.Context, netns, ifname string, gateways []string) error
-}
-
 // Options are what a Delegator is made of.
 type Options struct {
 	// Builtins are the plugins that are built in, by type.
@@ -62,7 +54,7 @@ const undoWithin = 30 * time.Second
 // was made, in reverse, and stops. Undone says whether nothing of the container is left in that case.
 func (d *Delegator) Add(ctx context.Context, c *store.Container) (undone bool, err error) {
 	for i := range c.Attachments {
-		if err := d.attach(ctx, c, &c.Attachments[i]); err != nil {
+		if err := d.attach(ctx, c, i); err != nil {
 			return d.undo(ctx, c, i+1, fmt.Errorf("attach network %q as %s: %w", c.Attachments[i].Network, c.Attachments[i].IfName, err))
 		}
 	}
@@ -81,9 +73,14 @@ func (d *Delegator) undo(ctx context.Context, c *store.Container, n int, cause e
 	return true, cause
 }
 
-// attach makes one attachment and gives the sandbox the default routes that were asked for.
-func (d *Delegator) attach(ctx context.Context, c *store.Container, a *store.Attachment) error {
+// attach makes the attachment at i and settles the default routes.
+func (d *Delegator) attach(ctx context.Context, c *store.Container, i int) error {
+	a := &c.Attachments[i]
 	list, err := libcni.NetworkConfFromBytes(a.Config)
+	if err != nil {
+		return err
+	}
+	restore, err := d.setAside(c, i)
 	if err != nil {
 		return err
 	}
@@ -91,13 +88,10 @@ func (d *Delegator) attach(ctx context.Context, c *store.Container, a *store.Att
 	if err != nil {
 		return err
 	}
-	if result, err = d.routeDefault(ctx, c.Netns, a, result); err != nil {
-		return err
-	}
 	if a.Result, err = json.Marshal(result); err != nil {
 		return fmt.Errorf("encode the result: %w", err)
 	}
-	return nil
+	return d.routeDefault(c, i, restore)
 }
 
 // Del takes the attachments of a container away, the last one first, from what was stored of them. It goes on past
@@ -191,7 +185,11 @@ func (d *Delegator) network(path []string, policy ipam.Policy) *libcni.CNIConfig
 }
 
 func runtimeConf(c *store.Container, a *store.Attachment, netns string) *libcni.RuntimeConf {
-	return &libcni.RuntimeConf{ContainerID: c.ID, NetNS: netns, IfName: a.IfName, Args: a.Args, CapabilityArgs: a.Capabilities}
+	capabilities := make(map[string]any, len(a.Capabilities))
+	for name, value := range a.Capabilities {
+		capabilities[name] = value
+	}
+	return &libcni.RuntimeConf{ContainerID: c.ID, NetNS: netns, IfName: a.IfName, Args: a.Args, CapabilityArgs: capabilities}
 }
 
 // alias is for people who look at the host's links: the pod, where there is one, else the container.

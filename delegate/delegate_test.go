@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,7 @@ func (p recorder) Add(_ context.Context, r *plugin.Request) (*current.Result, er
 	return &current.Result{
 		CNIVersion: "1.1.0",
 		Interfaces: []*current.Interface{{Name: r.IfName, Sandbox: r.Netns}},
+		IPs:        []*current.IPConfig{{Address: cidr("10.0.0.0/24"), Gateway: net.ParseIP("10.0.0.7")}},
 		Routes:     []*types.Route{{Dst: cidr("0.0.0.0/0"), GW: net.ParseIP("10.0.0.1")}, {Dst: cidr("10.9.0.0/16")}},
 	}, nil
 }
@@ -96,13 +98,16 @@ func (t *teardown) Flush(ctx context.Context) error {
 // routes writes down the changes of default routes.
 type routes struct{ calls *[]string }
 
-func (r routes) DropDefaultRoutes(_ context.Context, _, ifname string, v4, v6 bool) error {
-	*r.calls = append(*r.calls, fmt.Sprintf("DROP %s %v %v", ifname, v4, v6))
-	return nil
+func (r routes) RemoveDefaultRoutes(_, ifname string, v6 bool) (func() error, error) {
+	*r.calls = append(*r.calls, fmt.Sprintf("DROP %s v6=%v", ifname, v6))
+	return func() error {
+		*r.calls = append(*r.calls, fmt.Sprintf("RESTORE %s v6=%v", ifname, v6))
+		return nil
+	}, nil
 }
 
-func (r routes) AddDefaultRoutes(_ context.Context, _, ifname string, gateways []string) error {
-	*r.calls = append(*r.calls, "ROUTE "+ifname+" "+strings.Join(gateways, ","))
+func (r routes) AddDefaultRoutes(_, ifname string, gateways []netip.Addr) error {
+	*r.calls = append(*r.calls, fmt.Sprint("ROUTE ", ifname, " ", gateways))
 	return nil
 }
 
@@ -225,6 +230,7 @@ func TestDelGoesOnPastFailures(t *testing.T) {
 }
 
 func TestDefaultRouteIsInKernelAndResult(t *testing.T) {
+	gateways := []netip.Addr{netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("fd00::9")}
 	for _, tt := range []struct {
 		name   string
 		want   store.DefaultRoutes
@@ -232,11 +238,10 @@ func TestDefaultRouteIsInKernelAndResult(t *testing.T) {
 		routes string
 	}{
 		{"keeps what it has", store.DefaultRoutes{}, nil, "0.0.0.0/0 via 10.0.0.1, 10.9.0.0/16"},
-		{"loses IPv4", store.DefaultRoutes{Drop4: true}, []string{"DROP eth0 true false", "ROUTE eth0 "}, "10.9.0.0/16"},
-		{"loses IPv6 only", store.DefaultRoutes{Drop6: true}, []string{"DROP eth0 false true", "ROUTE eth0 "},
-			"0.0.0.0/0 via 10.0.0.1, 10.9.0.0/16"},
-		{"gets another", store.DefaultRoutes{Drop4: true, Gateways: []string{"10.0.0.9", "fd00::9"}},
-			[]string{"DROP eth0 true false", "ROUTE eth0 10.0.0.9,fd00::9"}, "10.9.0.0/16, 0.0.0.0/0 via 10.0.0.9, ::/0 via fd00::9"},
+		{"loses IPv4", store.DefaultRoutes{Drop4: true}, []string{"DROP eth0 v6=false"}, "10.9.0.0/16"},
+		{"loses IPv6 only", store.DefaultRoutes{Drop6: true}, []string{"DROP eth0 v6=true"}, "0.0.0.0/0 via 10.0.0.1, 10.9.0.0/16"},
+		{"gets another", store.DefaultRoutes{Drop4: true, Gateways: gateways},
+			[]string{"DROP eth0 v6=false", "ROUTE eth0 [10.0.0.9 fd00::9]"}, "10.9.0.0/16, 0.0.0.0/0 via 10.0.0.9, ::/0 via fd00::9"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t)
@@ -250,6 +255,26 @@ func TestDefaultRouteIsInKernelAndResult(t *testing.T) {
 				t.Errorf("result has %s, want %s", got, tt.routes)
 			}
 		})
+	}
+}
+
+// "default-route": [] on net1, whose gateways are IPv4 only: eth0 keeps its IPv6 default route and loses the other.
+func TestOwnGatewaysReplaceOnlyTheirFamilies(t *testing.T) {
+	f := newFixture(t)
+	c := pod(attachment("eth0", "fake"), attachment("net1", "fake"), attachment("net2", "fake"))
+	for i := range c.Attachments {
+		c.Attachments[i].DefaultRoutes = store.DefaultRoutes{YieldToOwn: true}
+	}
+	c.Attachments[1].DefaultRoutes = store.DefaultRoutes{Own: true}
+	if _, err := f.Add(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	f.wantCalls(t, "ADD eth0", "DROP eth0 v6=false", "DROP eth0 v6=true", "ADD net1", "RESTORE eth0 v6=true",
+		"DROP net1 v6=false", "ROUTE net1 [10.0.0.7]", "ADD net2", "DROP net2 v6=false")
+	for i, want := range []string{"10.9.0.0/16", "10.9.0.0/16, 0.0.0.0/0 via 10.0.0.7", "10.9.0.0/16"} {
+		if got := routesText(t, c.Attachments[i].Result); got != want {
+			t.Errorf("%s has %s, want %s", c.Attachments[i].IfName, got, want)
+		}
 	}
 }
 

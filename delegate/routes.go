@@ -1,68 +1,201 @@
 package delegate
 
 import (
-	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/containernetworking/cni/pkg/types/create"
 
 	"github.com/braid-cni/braid/store"
 )
 
-// routeDefault makes the kernel and the result agree with the default routes that the plan gives this attachment, and
-// returns the result in its own version: CHECK compares with it later.
-func (d *Delegator) routeDefault(ctx context.Context, netns string, a *store.Attachment, result types.Result) (types.Result, error) {
+// A Sandbox changes the default routes of a pod, which no single plugin can decide about.
+type Sandbox interface {
+	// RemoveDefaultRoutes removes the default routes by ifname, of IPv6 or of IPv4, and returns what puts them back.
+	RemoveDefaultRoutes(netns, ifname string, v6 bool) (restore func() error, err error)
+	// AddDefaultRoutes adds a default route by ifname through each gateway.
+	AddDefaultRoutes(netns, ifname string, gateways []netip.Addr) error
+}
+
+// families is a set of address families.
+type families struct{ v4, v6 bool }
+
+func (f families) has(v6 bool) bool { return v6 && f.v6 || !v6 && f.v4 }
+
+// setAside takes the default routes of the attachments made so far out of the way of one that brings its own, whose
+// plugin could not add a second one, and returns what puts those of a family back.
+func (d *Delegator) setAside(c *store.Container, i int) (restore func(v6 bool) error, err error) {
+	back := map[bool][]func() error{}
+	if c.Attachments[i].DefaultRoutes.Own {
+		for _, a := range before(c, i) {
+			for _, v6 := range []bool{false, true} {
+				undo, err := d.o.Sandbox.RemoveDefaultRoutes(c.Netns, a.IfName, v6)
+				if err != nil {
+					return nil, err
+				}
+				back[v6] = append(back[v6], undo)
+			}
+		}
+	}
+	return func(v6 bool) error {
+		var errs []error
+		for _, undo := range back[v6] {
+			errs = append(errs, undo())
+		}
+		return errors.Join(errs...)
+	}, nil
+}
+
+// before are the attachments made before the one at i, the one of a chain included.
+func before(c *store.Container, i int) []*store.Attachment {
+	var made []*store.Attachment
+	if c.Chained != nil {
+		made = append(made, c.Chained)
+	}
+	for j := range i {
+		made = append(made, &c.Attachments[j])
+	}
+	return made
+}
+
+// routeDefault makes the kernel and the result of the attachment at i agree with the default routes that the plan gives
+// it. CHECK compares with the result later.
+func (d *Delegator) routeDefault(c *store.Container, i int, restore func(v6 bool) error) error {
+	a := &c.Attachments[i]
+	if a.DefaultRoutes.Own {
+		if err := d.settleOwn(c, i, restore); err != nil {
+			return err
+		}
+	}
 	want := a.DefaultRoutes
-	if !want.Drop4 && !want.Drop6 && len(want.Gateways) == 0 {
-		return result, nil
+	if err := d.drop(c.Netns, a); err != nil || len(want.Gateways) == 0 {
+		return err
+	}
+	if err := d.o.Sandbox.AddDefaultRoutes(c.Netns, a.IfName, want.Gateways); err != nil {
+		return err
+	}
+	return editRoutes(a, func(routes []*types.Route) []*types.Route { return append(routes, defaultRoutes(want.Gateways)...) })
+}
+
+// settleOwn turns "the gateways of its own result" into gateways, now that there is a result, gives the others back the
+// default routes of families that it has none for, and lets them yield those that it has.
+func (d *Delegator) settleOwn(c *store.Container, i int, restore func(v6 bool) error) error {
+	a := &c.Attachments[i]
+	gateways, err := resultGateways(a.Result)
+	if err != nil {
+		return err
+	}
+	if len(gateways) == 0 {
+		return errors.New("default-route [] asks for the network's own gateway, and its result has none: name one, or configure a gateway")
+	}
+	have := familiesOf(gateways)
+	a.DefaultRoutes.Gateways, a.DefaultRoutes.Drop4, a.DefaultRoutes.Drop6 = gateways, have.v4, have.v6
+	for _, v6 := range []bool{false, true} {
+		if !have.has(v6) {
+			if err := restore(v6); err != nil {
+				return err
+			}
+		}
+	}
+	return d.yield(c, i, have)
+}
+
+// yield notes which families the other attachments lose. For those made already the kernel has lost them in setAside.
+func (d *Delegator) yield(c *store.Container, i int, have families) error {
+	for j := i + 1; j < len(c.Attachments); j++ {
+		c.Attachments[j].DefaultRoutes.Drop4, c.Attachments[j].DefaultRoutes.Drop6 = have.v4, have.v6
+	}
+	for _, a := range before(c, i) {
+		a.DefaultRoutes.Drop4, a.DefaultRoutes.Drop6 = have.v4, have.v6
+		if err := editRoutes(a, func(routes []*types.Route) []*types.Route { return withoutDefaults(routes, have) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop removes the attachment's own default routes of the families that the plan takes from it.
+func (d *Delegator) drop(netns string, a *store.Attachment) error {
+	lose := families{v4: a.DefaultRoutes.Drop4, v6: a.DefaultRoutes.Drop6}
+	if lose == (families{}) {
+		return nil
+	}
+	for _, v6 := range []bool{false, true} {
+		if lose.has(v6) {
+			if _, err := d.o.Sandbox.RemoveDefaultRoutes(netns, a.IfName, v6); err != nil {
+				return err
+			}
+		}
+	}
+	return editRoutes(a, func(routes []*types.Route) []*types.Route { return withoutDefaults(routes, lose) })
+}
+
+// editRoutes changes the routes of a stored result and leaves it in its own version.
+func editRoutes(a *store.Attachment, edit func([]*types.Route) []*types.Route) error {
+	result, err := create.CreateFromBytes(a.Result)
+	if err != nil {
+		return fmt.Errorf("read the result: %w", err)
+	}
+	r, err := current.NewResultFromResult(result)
+	if err != nil {
+		return fmt.Errorf("read the result: %w", err)
+	}
+	r.Routes = edit(r.Routes)
+	converted, err := r.GetAsVersion(result.Version())
+	if err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	a.Result, err = json.Marshal(converted)
+	return err
+}
+
+func withoutDefaults(routes []*types.Route, lose families) []*types.Route {
+	return slices.DeleteFunc(routes, func(r *types.Route) bool {
+		ones, bits := r.Dst.Mask.Size()
+		return ones == 0 && lose.has(bits == 8*net.IPv6len)
+	})
+}
+
+func defaultRoutes(gateways []netip.Addr) []*types.Route {
+	var routes []*types.Route
+	for _, gateway := range gateways {
+		dst := net.IPNet{IP: make(net.IP, gateway.BitLen()/8), Mask: net.CIDRMask(0, gateway.BitLen())}
+		routes = append(routes, &types.Route{Dst: dst, GW: gateway.AsSlice()})
+	}
+	return routes
+}
+
+// resultGateways are the gateways of a result, the first of each family.
+func resultGateways(raw []byte) ([]netip.Addr, error) {
+	result, err := create.CreateFromBytes(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read the result: %w", err)
 	}
 	r, err := current.NewResultFromResult(result)
 	if err != nil {
 		return nil, fmt.Errorf("read the result: %w", err)
 	}
-	if err := d.o.Sandbox.DropDefaultRoutes(ctx, netns, a.IfName, want.Drop4, want.Drop6); err != nil {
-		return nil, err
+	var gateways []netip.Addr
+	for _, ip := range r.IPs {
+		gateway, ok := netip.AddrFromSlice(ip.Gateway)
+		if gateway = gateway.Unmap(); ok && !familiesOf(gateways).has(gateway.Is6()) {
+			gateways = append(gateways, gateway)
+		}
 	}
-	if err := d.o.Sandbox.AddDefaultRoutes(ctx, netns, a.IfName, want.Gateways); err != nil {
-		return nil, err
-	}
-	r.Routes = append(keepRoutes(r.Routes, want), defaultRoutes(want.Gateways)...)
-	return r.GetAsVersion(result.Version())
+	return gateways, nil
 }
 
-// keepRoutes drops the default routes that were removed from the kernel.
-func keepRoutes(routes []*types.Route, want store.DefaultRoutes) []*types.Route {
-	var kept []*types.Route
-	for _, route := range routes {
-		ones, bits := route.Dst.Mask.Size()
-		isDefault := ones == 0
-		if isDefault && (bits == 32 && want.Drop4 || bits == 128 && want.Drop6) {
-			continue
-		}
-		kept = append(kept, route)
+func familiesOf(addrs []netip.Addr) families {
+	var f families
+	for _, a := range addrs {
+		f.v4 = f.v4 || a.Is4()
+		f.v6 = f.v6 || a.Is6()
 	}
-	return kept
-}
-
-func defaultRoutes(gateways []string) []*types.Route {
-	var routes []*types.Route
-	for _, gateway := range gateways {
-		addr, err := netip.ParseAddr(gateway)
-		if err != nil {
-			continue // the plan holds addresses only
-		}
-		dst := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-		if addr.Is6() {
-			dst = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-		}
-		routes = append(routes, &types.Route{Dst: ipNet(dst), GW: addr.AsSlice()})
-	}
-	return routes
-}
-
-func ipNet(p netip.Prefix) net.IPNet {
-	return net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+	return f
 }

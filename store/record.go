@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"net/netip"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type Container struct {
 	Intended time.Time `json:"intended"`
 	// Attached is false from Intend to Commit: some of the attachments may exist, none is promised.
 	Attached bool `json:"attached"`
+	// Chained is the default network where the plugins before Braid in a chain made it; Braid made no part of it.
+	Chained *Attachment `json:"chained,omitempty"`
 	// Attachments are in the order of the plan, the default network first.
 	Attachments []Attachment `json:"attachments"`
 	// Status is the value of the network-status annotation; Published says that it landed.
@@ -49,7 +52,7 @@ type Attachment struct {
 	// Config is the complete CNI configuration list.
 	Config json.RawMessage `json:"config"`
 	// Capabilities are the capability arguments that plugins may get as runtimeConfig.
-	Capabilities map[string]any `json:"capabilities,omitempty"`
+	Capabilities map[string]json.RawMessage `json:"capabilities,omitempty"`
 	// Args are the CNI_ARGS in order, Path the folders of CNI_PATH.
 	Args [][2]string `json:"args,omitempty"`
 	Path []string    `json:"path"`
@@ -61,11 +64,16 @@ type Attachment struct {
 	Result json.RawMessage `json:"result,omitempty"`
 }
 
-// DefaultRoutes says which default routes an attachment loses and which it gets.
+// DefaultRoutes says what becomes of an attachment's default routes. The zero value leaves them as the plugins made them.
 type DefaultRoutes struct {
 	// Drop4 and Drop6 remove the attachment's own default routes of that family.
 	Drop4 bool `json:"drop4,omitempty"`
 	Drop6 bool `json:"drop6,omitempty"`
-	// Gateways are the addresses to route everything else through.
-	Gateways []string `json:"gateways,omitempty"`
+	// Gateways become the pod's default routes through this attachment.
+	Gateways []netip.Addr `json:"gateways,omitempty"`
+	// Own makes the gateways in the attachment's own result the pod's default routes.
+	Own bool `json:"own,omitempty"`
+	// YieldToOwn removes the attachment's default routes of those families for which the attachment with Own has a
+	// gateway.
+	YieldToOwn bool `json:"yieldToOwn,omitempty"`
 }

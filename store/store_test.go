@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -28,9 +29,9 @@ func container(id string) *Container {
 		Intended: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 		Attachments: []Attachment{{
 			Network: "default/neta", IfName: "net1", Config: json.RawMessage(`{"name":"neta"}`),
-			Capabilities: map[string]any{"mac": "02:00:00:00:00:01"}, Args: [][2]string{{"IgnoreUnknown", "1"}},
+			Capabilities: map[string]json.RawMessage{"mac": json.RawMessage(`"02:00:00:00:00:01"`)}, Args: [][2]string{{"IgnoreUnknown", "1"}},
 			Path: []string{"/opt/cni/bin"}, Builtins: "prefer",
-			DefaultRoutes: DefaultRoutes{Drop4: true, Gateways: []string{"10.0.0.1"}},
+			DefaultRoutes: DefaultRoutes{Drop4: true, Gateways: []netip.Addr{netip.MustParseAddr("10.0.0.1")}},
 		}},
 	}
 }
