@@ -1,0 +1,239 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+func (n *linuxNetns) Link(name string) (Link, error) {
+	link, err := n.handle.LinkByName(name)
+	if err != nil {
+		return Link{}, fmt.Errorf("find link %q: %w", name, linkError(err))
+	}
+	return fromLink(link), nil
+}
+
+func (n *linuxNetns) Links() ([]Link, error) {
+	found, err := dump(n.handle.LinkList)
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	links := make([]Link, len(found))
+	for i, l := range found {
+		links[i] = fromLink(l)
+	}
+	return links, nil
+}
+
+func (n *linuxNetns) AddVeth(v Veth) error {
+	err := n.change("add veth", func() error {
+		req, err := n.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+		if err != nil {
+			return err
+		}
+		if err := vethMessage(req, v); err != nil {
+			return err
+		}
+		_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("add veth %q with peer %q: %w", v.Name, v.Peer, err)
+	}
+	return nil
+}
+
+// vethMessage writes what the library would send in three messages: the pair, the port, and the link up.
+func vethMessage(req *nl.NetlinkRequest, v Veth) error {
+	req.AddData(linkMessage(v.Up, false, false))
+	add := func(kind int, data []byte) { req.AddData(nl.NewRtAttr(kind, data)) }
+	endAttributes(add, v.Name, v.MAC, v)
+	if v.Group != 0 {
+		add(unix.IFLA_GROUP, nl.Uint32Attr(v.Group))
+	}
+	if v.Master != 0 {
+		add(unix.IFLA_MASTER, nl.Uint32Attr(uint32(v.Master)))
+	}
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("veth"))
+	peer := info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.VETH_INFO_PEER, nil)
+	nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
+	endAttributes(func(kind int, data []byte) { peer.AddRtAttr(kind, data) }, v.Peer, v.PeerMAC, v)
+	if v.PeerNetns != nil {
+		other, ok := v.PeerNetns.(*linuxNetns)
+		if !ok {
+			return fmt.Errorf("use peer namespace %T: not of this kernel", v.PeerNetns)
+		}
+		peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(other.file.Fd())))
+	}
+	req.AddData(info)
+	return nil
+}
+
+func endAttributes(add func(int, []byte), name string, mac net.HardwareAddr, v Veth) {
+	add(unix.IFLA_IFNAME, nl.ZeroTerminated(name))
+	add(unix.IFLA_ADDRESS, mac)
+	if v.MTU != 0 {
+		add(unix.IFLA_MTU, nl.Uint32Attr(uint32(v.MTU)))
+	}
+	if v.Queues != 0 {
+		add(unix.IFLA_NUM_TX_QUEUES, nl.Uint32Attr(uint32(v.Queues)))
+		add(unix.IFLA_NUM_RX_QUEUES, nl.Uint32Attr(uint32(v.Queues)))
+	}
+}
+
+func linkMessage(up, down, promisc bool) *nl.IfInfomsg {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	if up || down {
+		msg.Change |= unix.IFF_UP
+	}
+	if up {
+		msg.Flags |= unix.IFF_UP
+	}
+	if promisc {
+		msg.Change |= unix.IFF_PROMISC
+		msg.Flags |= unix.IFF_PROMISC
+	}
+	return msg
+}
+
+// SetLink finds the link by name inside the kernel, which saves a lookup; only a rename needs the index.
+func (n *linuxNetns) SetLink(name string, c LinkChange) error {
+	err := n.change("set link", func() error {
+		if c.AltName != "" {
+			if err := n.addAltName(name, c.AltName); err != nil {
+				return err
+			}
+		}
+		req, err := n.request(unix.RTM_SETLINK, 0)
+		if err != nil {
+			return err
+		}
+		msg := linkMessage(c.Up, c.Down, c.Promisc)
+		newName := name
+		if c.Name != "" {
+			link, err := n.handle.LinkByName(name)
+			if err != nil {
+				return err
+			}
+			msg.Index, newName = int32(link.Attrs().Index), c.Name
+		}
+		req.AddData(msg)
+		req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(newName)))
+		changeAttributes(req, c)
+		_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("set link %q: %w", name, linkError(err))
+	}
+	return nil
+}
+
+func changeAttributes(req *nl.NetlinkRequest, c LinkChange) {
+	if c.MTU != 0 {
+		req.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(c.MTU))))
+	}
+	if c.MAC != nil {
+		req.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, c.MAC))
+	}
+	if c.Alias != "" {
+		req.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(c.Alias)))
+	}
+	if c.Group != 0 {
+		req.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(c.Group)))
+	}
+	if c.Master != 0 {
+		req.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(c.Master))))
+	}
+	if c.VLANFiltering {
+		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
+		info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.IFLA_BR_VLAN_FILTERING, []byte{1})
+		req.AddData(info)
+	}
+}
+
+// addAltName takes a name that exists for success: only this link can have it, since ours contain its name.
+func (n *linuxNetns) addAltName(name, alt string) error {
+	req, err := n.request(unix.RTM_NEWLINKPROP, 0)
+	if err != nil {
+		return err
+	}
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+	list := nl.NewRtAttr(unix.IFLA_PROP_LIST|unix.NLA_F_NESTED, nil)
+	list.AddRtAttr(unix.IFLA_ALT_IFNAME, nl.ZeroTerminated(alt))
+	req.AddData(list)
+	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+	if errors.Is(err, unix.EEXIST) {
+		return nil
+	}
+	return err
+}
+
+func (n *linuxNetns) DelLink(name string) error {
+	err := n.change("delete link", func() error {
+		req, err := n.request(unix.RTM_DELLINK, 0)
+		if err != nil {
+			return err
+		}
+		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+		req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+		_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+		return err
+	})
+	if err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("delete link %q: %w", name, err)
+	}
+	return nil
+}
+
+func (n *linuxNetns) DelGroup(group uint32) error {
+	err := n.change("delete link group", func() error {
+		req, err := n.request(unix.RTM_DELLINK, 0)
+		if err != nil {
+			return err
+		}
+		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+		req.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
+		_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+		return err
+	})
+	if err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("delete link group %d: %w", group, err)
+	}
+	return nil
+}
+
+// linkError joins ErrNoLink to the kernel's and the library's ways of saying it.
+func linkError(err error) error {
+	var notFound netlink.LinkNotFoundError
+	if errors.As(err, &notFound) || errors.Is(err, unix.ENODEV) {
+		return ErrNoLink
+	}
+	return err
+}
+
+func fromLink(l netlink.Link) Link {
+	a := l.Attrs()
+	link := Link{
+		Index: a.Index, Name: a.Name, Kind: l.Type(), MTU: a.MTU, MAC: a.HardwareAddr, Alias: a.Alias,
+		AltNames: a.AltNames, Master: a.MasterIndex, Group: a.Group, Up: a.Flags&net.FlagUp != 0,
+		Running: a.OperState == netlink.OperUp, Promisc: a.Promisc != 0,
+	}
+	switch l := l.(type) {
+	case *netlink.Veth:
+		link.Peer = a.ParentIndex
+	case *netlink.Bridge:
+		link.VLANFiltering = l.VlanFiltering != nil && *l.VlanFiltering
+	case *netlink.Device:
+		link.Kind = ""
+	}
+	return link
+}
