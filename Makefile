@@ -1,0 +1,59 @@
+# make test is the whole of it: on a fresh clone, as root, on Debian, it installs what it needs, builds, lints and climbs
+# every rung. The rest are its parts.
+
+# sudo leaves out the folder that Go is usually installed in; a bare environment has no HOME for its caches.
+export PATH := $(PATH):/usr/local/go/bin
+export HOME ?= /root
+# Version control stamps fail in a checkout that belongs to another user; the version comes from VERSION instead.
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+
+VERSION ?= $(or $(shell git -c safe.directory='*' describe --tags --always --dirty 2>/dev/null),unknown)
+PROGRAM_FLAGS := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+
+.PHONY: build test unit vm e2e lint bench setup clean
+.NOTPARALLEL:
+
+# Everything compiles; the programs land in bin/, static, for any Linux of this architecture.
+build:
+	go build ./...
+	CGO_ENABLED=0 go build $(PROGRAM_FLAGS) -o bin/ ./cmd/...
+
+test: setup build lint bin/rungs
+	bin/rungs
+
+# One rung alone: unit tests with those on this machine's kernel, those under user-mode Linux, those on a cluster.
+unit: setup bin/rungs
+	bin/rungs unit+kernel
+
+vm: setup bin/rungs
+	bin/rungs vm
+
+e2e: setup build bin/rungs
+	bin/rungs cluster
+
+lint: bin/staticcheck
+	@echo gofmt -l .
+	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { echo "run gofmt -w on:" $$unformatted; exit 1; }
+	go vet ./...
+	go -C e2e vet ./...
+	bin/staticcheck ./...
+	cd e2e && ../bin/staticcheck ./...
+	go test -count=1 . ./hack/house
+
+bench: setup build
+	go run ./bench/cmd/bench
+
+setup:
+	hack/setup
+
+clean:
+	rm -rf bin dist
+
+# Go knows best what of these is out of date.
+.PHONY: bin/rungs bin/staticcheck
+bin/rungs:
+	go build -o bin/rungs ./hack/rungs
+
+# Its version is the one in hack/tools/go.mod, outside any workspace.
+bin/staticcheck:
+	GOWORK=off go -C hack/tools build -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck

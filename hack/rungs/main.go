@@ -1,0 +1,74 @@
+// Command rungs runs the project's tests, rung by rung, and says in one line
+// how they did. Without arguments it runs every rung; else those named. It is
+// run in the checkout's root folder.
+//
+// It is stricter than the go command. A rung without tests is a failure. So is
+// a skipped test, unless it names a kernel feature that a machine may lack and
+// has passed on another rung.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(Run(ctx, os.Args[1:], os.Stdout))
+}
+
+// Run runs the rungs named in args and returns the exit status.
+func Run(ctx context.Context, args []string, out io.Writer) int {
+	begun := time.Now()
+	rungs, err := choose(args)
+	if err != nil {
+		fmt.Fprintln(out, "rungs:", err)
+		return 2
+	}
+	programs := startClusterPrograms(ctx, rungs)
+	defer programs.stop()
+	t := newTally()
+	for _, r := range rungs {
+		fmt.Fprintf(out, "\n== %s\n", r.name)
+		t.begin(r.name)
+		if r.name == clusterRung {
+			programs.wait(t, out)
+		}
+		for _, step := range r.steps {
+			step.run(ctx, t, out)
+		}
+	}
+	v := judge(t)
+	v.print(out, time.Since(begun))
+	if v.ok() {
+		return 0
+	}
+	return 1
+}
+
+func choose(names []string) ([]rung, error) {
+	root, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	all := rungTable(root)
+	if len(names) == 0 {
+		return all, nil
+	}
+	var chosen []rung
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(r rung) bool { return r.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no rung %q: name %s, %s or %s", name, kernelRung, vmRung, clusterRung)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
