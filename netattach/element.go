@@ -43,7 +43,7 @@ func parseElement(r report, data []byte, namespace string) *Selection {
 		r.add("key %s is written twice: keep one", quote(key))
 	}
 	s := &Selection{}
-	named := raw.key(r, s, namespace)
+	named := raw.key(r, o, s, namespace)
 	raw.link(r, s)
 	raw.addresses(r, s)
 	raw.traffic(r, s)
@@ -54,13 +54,15 @@ func parseElement(r report, data []byte, namespace string) *Selection {
 }
 
 // key reads name and namespace (clauses 12 and 13).
-func (e *rawElement) key(r report, s *Selection, namespace string) bool {
+func (e *rawElement) key(r report, o object, s *Selection, namespace string) bool {
 	s.Namespace = namespace
 	if e.namespace != nil && *e.namespace != "" {
 		s.Namespace = *e.namespace
 	}
-	if e.name == nil {
+	if e.name == nil && !o.has("name") {
 		r.add("has no name: name a NetworkAttachmentDefinition")
+	}
+	if e.name == nil {
 		return false
 	}
 	s.Name = *e.name

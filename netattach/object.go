@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -66,8 +67,14 @@ func wanted(into any) string {
 	return "an object"
 }
 
+// has says whether key is there with another value than null.
+func (o object) has(key string) bool {
+	raw, found := o[key]
+	return found && !isNull(raw)
+}
+
 // read decodes values of o, each into the target of the same key, so that one mistake does not hide the next. A
-// null counts as an absent key. It returns the keys without a target, sorted.
+// null counts as an absent key, and a target whose value cannot be decoded stays as it was. It returns the keys without a target, sorted.
 func (r report) read(o object, targets map[string]any) (unknown []string) {
 	for _, key := range slices.Sorted(maps.Keys(o)) {
 		target, known := targets[key]
@@ -76,9 +83,12 @@ func (r report) read(o object, targets map[string]any) (unknown []string) {
 			unknown = append(unknown, key)
 		case isNull(o[key]):
 		default:
-			if err := decode(o[key], target); err != nil {
+			fresh := reflect.New(reflect.TypeOf(target).Elem())
+			if err := decode(o[key], fresh.Interface()); err != nil {
 				r.add("%s: %w", key, err)
+				continue
 			}
+			reflect.ValueOf(target).Elem().Set(fresh.Elem())
 		}
 	}
 	return unknown

@@ -52,9 +52,8 @@ func (r report) portMapping(data []byte) (*netv1.PortMapEntry, bool) {
 }
 
 func (r report) port(o object, key string, value *int64) int {
-	_, written := o[key]
 	switch {
-	case value == nil && !written:
+	case value == nil && !o.has(key):
 		r.add("has no %s: give a port from 1 to 65535", key)
 	case value != nil && (*value < 1 || *value > 65535):
 		r.add("%s: %d is not a port: give one from 1 to 65535", key, *value)
@@ -119,7 +118,7 @@ func (r report) positive(key string, value *int64) {
 func (r report) shape(direction string, rate, burst *int64, o object) (int, int) {
 	r.positive(direction+"Rate", rate)
 	r.positive(direction+"Burst", burst)
-	if _, written := o[direction+"Rate"]; burst != nil && !written {
+	if burst != nil && !o.has(direction+"Rate") {
 		r.add("%sBurst needs %sRate: give the rate in bit/s", direction, direction)
 	}
 	switch {

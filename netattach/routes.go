@@ -1,6 +1,10 @@
 package netattach
 
-import "net/netip"
+import (
+	"net/netip"
+
+	current "github.com/containernetworking/cni/pkg/types/100"
+)
 
 // Routes is what becomes of an attachment's default routes (clauses 31, 32; families one by one). The zero Routes
 // leaves them as the plugins made them.
@@ -49,4 +53,33 @@ func ownRoutes(s *Selection) Routes {
 		own.DropV6 = own.DropV6 || gateway.Is6()
 	}
 	return own
+}
+
+// OwnGateways are the gateways that a result gives to the interface that Status describes, the first of each family.
+func OwnGateways(result *current.Result) (gateways []netip.Addr) {
+	families := map[bool]bool{}
+	for _, ip := range sandboxIPs(result) {
+		gateway, ok := netip.AddrFromSlice(ip.Gateway)
+		if gateway = gateway.Unmap(); ok && !families[gateway.Is4()] {
+			families[gateway.Is4()] = true
+			gateways = append(gateways, gateway)
+		}
+	}
+	return gateways
+}
+
+// Settle replaces what depends on a result: own are the OwnGateways of the attachment that has OwnGateways set. What
+// it returns has neither OwnGateways nor DropOwner. Routes that depend on no result stay as they are.
+func (r Routes) Settle(own []netip.Addr) Routes {
+	out := Routes{Gateways: r.Gateways, DropV4: r.DropV4, DropV6: r.DropV6}
+	if r.OwnGateways {
+		out.Gateways = own
+	}
+	for _, gateway := range own {
+		if r.OwnGateways || r.DropOwner {
+			out.DropV4 = out.DropV4 || gateway.Is4()
+			out.DropV6 = out.DropV6 || gateway.Is6()
+		}
+	}
+	return out
 }

@@ -48,7 +48,11 @@ func Status(list []Attached) ([]byte, error) {
 func StatusOf(a Attached) NetworkStatus {
 	s := NetworkStatus{Default: a.Attachment.Default}
 	s.Name, s.DeviceInfo = a.Attachment.Network, a.DeviceInfo
-	for _, gateway := range a.Attachment.Routes.Gateways {
+	gateways := a.Attachment.Routes.Gateways
+	if a.Result != nil && a.Attachment.Routes.OwnGateways {
+		gateways = OwnGateways(a.Result)
+	}
+	for _, gateway := range gateways {
 		s.DefaultRoute = append(s.DefaultRoute, gateway.String())
 	}
 	if a.Result == nil {
@@ -56,14 +60,16 @@ func StatusOf(a Attached) NetworkStatus {
 	}
 	s.DNS = dns(a.Result.DNS)
 	at := firstSandbox(a.Result)
-	if at < 0 && len(a.Result.Interfaces) > 0 {
-		return s
-	}
 	if at >= 0 {
 		link := a.Result.Interfaces[at]
 		s.Interface, s.Mac, s.Mtu = link.Name, link.Mac, link.Mtu
 	}
-	s.addresses(a, at)
+	for _, ip := range sandboxIPs(a.Result) {
+		s.IPs = append(s.IPs, ip.Address.IP.String())
+	}
+	if at >= 0 || len(a.Result.Interfaces) == 0 {
+		s.Gateway = routeGateways(a.Result, a.Attachment.Routes)
+	}
 	return s
 }
 
@@ -71,22 +77,38 @@ func firstSandbox(result *current.Result) int {
 	return slices.IndexFunc(result.Interfaces, func(i *current.Interface) bool { return i != nil && i.Sandbox != "" })
 }
 
-// addresses takes the IPs of the interface with index at, and those that name no interface (clause 48).
-func (s *NetworkStatus) addresses(a Attached, at int) {
-	for _, ip := range a.Result.IPs {
-		if ip == nil || ip.Interface != nil && *ip.Interface != at {
+// sandboxIPs are the addresses of the first interface in a sandbox: those that point at it, and those that point at
+// no interface (clause 48).
+func sandboxIPs(result *current.Result) (ips []*current.IPConfig) {
+	at := firstSandbox(result)
+	if at < 0 && len(result.Interfaces) > 0 {
+		return nil
+	}
+	for _, ip := range result.IPs {
+		if ip != nil && (ip.Interface == nil || *ip.Interface == at) {
+			ips = append(ips, ip)
+		}
+	}
+	return ips
+}
+
+// routeGateways are the next hops of the default routes, as Multus's key `gateway` has them, after what becomes of
+// those routes: a network that lost its default route shows no gateway (clause 32).
+func routeGateways(result *current.Result, fate Routes) (gateways []string) {
+	for _, gateway := range fate.Gateways {
+		gateways = append(gateways, gateway.String())
+	}
+	for _, route := range result.Routes {
+		if route == nil || !isDefaultRoute(route) {
 			continue
 		}
-		s.IPs = append(s.IPs, ip.Address.IP.String())
-		if a.Attachment.Routes.OwnGateways && ip.Gateway != nil {
-			s.DefaultRoute = append(s.DefaultRoute, ip.Gateway.String())
+		gateway, ok := netip.AddrFromSlice(route.GW)
+		gateway = gateway.Unmap()
+		if dropped := gateway.Is4() && fate.DropV4 || gateway.Is6() && fate.DropV6; ok && !dropped {
+			gateways = append(gateways, gateway.String())
 		}
 	}
-	for _, route := range a.Result.Routes {
-		if route != nil && route.GW != nil && isDefaultRoute(route) {
-			s.Gateway = append(s.Gateway, route.GW.String())
-		}
-	}
+	return gateways
 }
 
 func isDefaultRoute(route *types.Route) bool {
