@@ -73,15 +73,14 @@ func boot(ctx context.Context, dir, plan string, out io.Writer, log *bytes.Buffe
 	if err != nil {
 		return result{}, fmt.Errorf("start %s: %w; install the package user-mode-linux", kernel, err)
 	}
-	stop := context.AfterFunc(ctx, func() { killGroup(cmd.Process.Pid) })
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	defer stop()
 	res, err := readFrames(line, out)
 	if err != nil {
-		killGroup(cmd.Process.Pid)
+		_ = cmd.Process.Kill()
 	}
 	// How the kernel's process ends says nothing that the result has not said.
 	_ = cmd.Wait()
-	stop()
-	killGroup(cmd.Process.Pid)
 	return res, err
 }
 
@@ -93,13 +92,11 @@ func command(dir, plan string) (*exec.Cmd, error) {
 	cmd := exec.Command(kernel, memory, "rootfstype=hostfs", "rootflags=/", "ro",
 		"init="+self, planVariable+"="+plan, "uml_dir="+dir,
 		"con=null", "con0=null,fd:1", "ssl=null", serial, "panic=-1")
-	// The guest's processes are processes of the machine: one group holds all.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	// The guest's processes are processes of the machine. In a PID namespace
+	// whose first one is the kernel, none outlives it; and it dies with us.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	return cmd, nil
 }
-
-// killGroup is harmless for a group that is gone.
-func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
 func tail(text string, lines int) string {
 	all := strings.Split(strings.TrimSpace(text), "\n")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ func programOf(args []string) (vm.Program, error) {
 	if len(args) == 0 {
 		return vm.Program{}, errors.New("name a program to run")
 	}
-	path, err := filepath.Abs(args[0])
+	path, err := find(args[0])
 	if err != nil {
 		return vm.Program{}, err
 	}
@@ -35,6 +36,15 @@ func programOf(args []string) (vm.Program, error) {
 		return vm.Program{}, err
 	}
 	return vm.Program{Path: path, Args: args[1:], Env: os.Environ(), Dir: dir, Timeout: limit + grace}, nil
+}
+
+// find returns the absolute path of a program that is a path or in $PATH.
+func find(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
 }
 
 // limitOf reads the last -test.timeout, as the test binary does.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -27,8 +28,14 @@ func TestLimitOf(t *testing.T) {
 	}
 }
 
-func TestProgramOfNeedsAProgram(t *testing.T) {
-	if _, err := programOf(nil); err == nil {
-		t.Error("no program to run was accepted")
+func TestProgramOf(t *testing.T) {
+	p, err := programOf([]string{"sh", "-c", "true"})
+	if err != nil || !filepath.IsAbs(p.Path) || filepath.Base(p.Path) != "sh" || len(p.Args) != 2 {
+		t.Errorf("sh became %+v, %v", p, err)
+	}
+	for _, args := range [][]string{nil, {"./absent"}, {"braid-absent"}} {
+		if _, err := programOf(args); err == nil {
+			t.Errorf("%q was taken for a program", args)
+		}
 	}
 }

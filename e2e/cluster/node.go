@@ -1,0 +1,114 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"github.com/braid-cni/braid/e2e/images"
+)
+
+// A Node is one machine of the cluster: a network namespace with a cable to the bridge, and a mount namespace with
+// the folders of CNI, kubelet and containerd for itself. Both live as long as the holder does.
+type Node struct {
+	Name string
+	IP   string
+	IP6  string
+
+	Containerd *Process
+	Kubelet    *Process
+	Braid      *Process // nil until InstallBraid
+
+	cluster *Cluster
+	holder  process
+}
+
+// Path returns where this machine finds a file that the node knows as path, /run and all mounts included.
+func (n *Node) Path(path string) string {
+	return filepath.Join("/proc", strconv.Itoa(n.holder.PID), "root", path)
+}
+
+// Exec runs a command in the node's namespaces and returns its standard output.
+func (n *Node) Exec(ctx context.Context, argv ...string) (string, error) {
+	if !n.holder.alive() {
+		return "", fmt.Errorf("exec on %s: the node is gone", n.Name)
+	}
+	out, err := runAs(ctx, argv, inCgroup(nodeCgroup(n.Name), n.enter(argv)))
+	if err != nil {
+		return out, fmt.Errorf("exec on %s: %w", n.Name, err)
+	}
+	return out, nil
+}
+
+// Start starts a long-lived program in the node's namespaces. Its log is in the cluster's folder, under the node's
+// name. A program of the same name may be started again once it has ended.
+func (n *Node) Start(name string, argv, env []string) (*Process, error) {
+	return n.start(name, stageNode, argv, env)
+}
+
+func (n *Node) start(name string, stage stage, argv, env []string) (*Process, error) {
+	if !n.holder.alive() {
+		return nil, fmt.Errorf("start %s on %s: the node is gone", name, n.Name)
+	}
+	return n.cluster.state.start(launch{
+		name:   n.Name + "/" + name,
+		stage:  stage,
+		cgroup: nodeCgroup(n.Name),
+		argv:   n.enter(argv),
+		env:    env,
+		log:    n.log(name),
+	})
+}
+
+// enter wraps a command line so that it runs in the node. It is nsenter, not `ip netns exec`, which remounts /sys:
+// kubelet would find no cgroups.
+func (n *Node) enter(argv []string) []string {
+	return append([]string{"nsenter", "--target", strconv.Itoa(n.holder.PID), "--net", "--mount", "--"}, argv...)
+}
+
+// StartContainerd starts the node's container runtime and waits until it listens.
+func (n *Node) StartContainerd(ctx context.Context) error {
+	programs := n.cluster.binaries.Containerd
+	argv := []string{filepath.Join(programs, "containerd"), "--config", n.file("containerd.toml")}
+	// It finds its shim, and the shim runc, by PATH.
+	env := []string{plainEnv()[0] + ":" + programs}
+	p, err := n.start("containerd", stageNode, argv, env)
+	if err != nil {
+		return err
+	}
+	n.Containerd = p
+	return p.waitUntil(ctx, "listen", listening("unix", n.Path(containerdSocket)))
+}
+
+// StartKubelet starts the node's kubelet. The node registers itself with the API server a few seconds later.
+func (n *Node) StartKubelet() error {
+	p, err := n.start("kubelet", stageKubelet, []string{
+		filepath.Join(n.cluster.binaries.Kubernetes, "kubelet"),
+		"--kubeconfig=" + n.cluster.secret(n.Name+".kubeconfig"),
+		"--config=" + n.file("kubelet.yaml"),
+		"--hostname-override=" + n.Name,
+		"--node-ip=" + n.IP + "," + n.IP6,
+	}, nil)
+	n.Kubelet = p
+	return err
+}
+
+// LoadImage writes an image and imports it into the node's container runtime.
+func (n *Node) LoadImage(ctx context.Context, img images.Image) error {
+	file := n.file("image.tar")
+	if err := images.Write(file, img); err != nil {
+		return err
+	}
+	return n.importImage(ctx, file)
+}
+
+func (n *Node) importImage(ctx context.Context, file string) error {
+	ctr := filepath.Join(n.cluster.binaries.Containerd, "ctr")
+	_, err := n.Exec(ctx, ctr, "--address", containerdSocket, "--namespace", "k8s.io", "images", "import", file)
+	return err
+}
+
+func (n *Node) file(name string) string { return filepath.Join(n.cluster.Dir, "nodes", n.Name, name) }
+
+func (n *Node) log(name string) string { return n.file(filepath.Join("log", name+".log")) }

@@ -1,0 +1,55 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/braid-cni/braid/e2e/images"
+)
+
+// Busybox is a test pod on a node of the caller's choice ("" lets the scheduler choose), in namespace default.
+// It sleeps, and ends within a second of being deleted.
+func Busybox(name, node string, annotations map[string]string) *corev1.Pod {
+	grace := int64(1) // sleep as a first process ignores the signal to end
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceDefault, Annotations: annotations},
+		Spec: corev1.PodSpec{
+			NodeName:                      node,
+			TerminationGracePeriodSeconds: &grace,
+			Containers: []corev1.Container{{
+				Name: "main", Image: images.BusyboxName, ImagePullPolicy: corev1.PullNever,
+			}},
+		},
+	}
+}
+
+// Create creates a pod and returns it as the API server knows it.
+func (c *Client) Create(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
+	created, err := c.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("create pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	return created, nil
+}
+
+// DeletePod deletes a pod and waits until it is gone, which is after its networks were taken down.
+func (c *Client) DeletePod(ctx context.Context, namespace, name string) error {
+	err := c.CoreV1().Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete pod %s/%s: %w", namespace, name, err)
+	}
+	return c.WaitGone(ctx, namespace, name)
+}
+
+// Annotation returns one annotation of a pod, "" when it has none of that key.
+func (c *Client) Annotation(ctx context.Context, namespace, name, key string) (string, error) {
+	pod, err := c.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return "", fmt.Errorf("get pod %s/%s: %w", namespace, name, err)
+	}
+	return pod.Annotations[key], nil
+}
