@@ -95,6 +95,7 @@ func (l *confList) isMeta() bool {
 
 // check reports what makes the list unusable for libcni, or a danger to the node whoever wrote it.
 func (l *confList) check(r report) {
+	before := r.count()
 	if err := checkCNIName(l.name()); err != nil {
 		r.add("%w", err)
 	}
@@ -102,7 +103,6 @@ func (l *confList) check(r report) {
 	if len(l.plugins) == 0 {
 		r.add("plugins: the list is empty: name at least one plugin")
 	}
-	before := r.count()
 	for i, p := range l.plugins {
 		p.check(r.in("plugin %d", i+1))
 	}

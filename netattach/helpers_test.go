@@ -46,3 +46,17 @@ func keysOf(text string) (keys []Key) {
 	}
 	return slices.Clip(keys)
 }
+
+// checkPieces compares lines with the pieces of text that they must have, in order.
+func checkPieces(t *testing.T, got, want []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("have %q, want pieces %q", got, want)
+		return
+	}
+	for i := range want {
+		if !strings.Contains(got[i], want[i]) {
+			t.Errorf("line %d is %q, which lacks %q", i+1, got[i], want[i])
+		}
+	}
+}

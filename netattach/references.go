@@ -26,10 +26,9 @@ func (refs *Refs) add(in *Input, s Source) {
 		addOnce(&refs.Paths, s.Path)
 	}
 	key := in.key(s)
-	if key.IsZero() {
-		return
+	if !key.IsZero() {
+		addOnce(&refs.NADs, key)
 	}
-	addOnce(&refs.NADs, key)
 	nad := in.NADs[key]
 	if nad == nil && s.Name != "" || nad != nil && strings.TrimSpace(nad.Spec.Config) == "" {
 		addOnce(&refs.Paths, in.Config.ConfDir)
