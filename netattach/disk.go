@@ -101,7 +101,7 @@ func (d Disk) byName(folder, name string) (*confList, error) {
 			return l, nil
 		}
 	}
-	return nil, fmt.Errorf("no configuration named %s in %s%s", quote(name), quote(folder), besides(broken))
+	return nil, notOnDisk("no configuration named %s in %s%s", quote(name), quote(folder), besides(broken))
 }
 
 // at finds the configuration for a path: that of the file, or the first of the folder that is neither a meta plugin's
@@ -121,9 +121,9 @@ func (d Disk) at(p string) (*confList, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("no CNI configuration at %s: install the CNI that writes it, or name another file or folder", quote(p))
+		return nil, notOnDisk("no CNI configuration at %s: install the CNI that writes it, or name another file or folder", quote(p))
 	}
-	return nil, fmt.Errorf("no usable CNI configuration at %s%s", quote(p), besides(broken))
+	return nil, notOnDisk("no usable CNI configuration at %s%s", quote(p), besides(broken))
 }
 
 func besides(broken []string) string {

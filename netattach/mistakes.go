@@ -11,6 +11,16 @@ import (
 // again before it fails the pod.
 var ErrNADNotFound = errors.New("no such NetworkAttachmentDefinition")
 
+// ErrNotOnDisk is in the chain of every mistake that would vanish if a configuration file existed, or were whole.
+var ErrNotOnDisk = errors.New("not on this node")
+
+// diskError is an error with ErrNotOnDisk in its chain that keeps its own words.
+type diskError struct{ error }
+
+func (diskError) Is(target error) bool { return target == ErrNotOnDisk }
+
+func notOnDisk(format string, args ...any) error { return diskError{fmt.Errorf(format, args...)} }
+
 // Mistakes are all the mistakes found, in the order in which people read what they wrote.
 type Mistakes []error
 
