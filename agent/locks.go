@@ -18,10 +18,6 @@ type containerLock struct {
 	users int
 }
 
-func newContainerLocks() *containerLocks {
-	return &containerLocks{held: map[string]*containerLock{}}
-}
-
 // lock waits for the container until ctx is done and returns what releases it.
 func (l *containerLocks) lock(ctx context.Context, id string) (unlock func(), err error) {
 	c := l.join(id)
@@ -39,6 +35,9 @@ func (l *containerLocks) join(id string) *containerLock {
 	defer l.mu.Unlock()
 	c := l.held[id]
 	if c == nil {
+		if l.held == nil {
+			l.held = map[string]*containerLock{}
+		}
 		c = &containerLock{token: make(chan struct{}, 1)}
 		l.held[id] = c
 	}

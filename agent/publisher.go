@@ -41,8 +41,8 @@ func NewPublisher(s *store.Store, view cluster.View, log *slog.Logger) *Publishe
 // String names the task.
 func (p *Publisher) String() string { return "status publisher" }
 
-// Publish puts the container on the list. It does not block.
-func (p *Publisher) Publish(container string) { p.queue.Add(container) }
+// Publish puts a container's record on the list. It does not block.
+func (p *Publisher) Publish(key string) { p.queue.Add(key) }
 
 // Run publishes what is on the list and what an agent before this one left unpublished.
 func (p *Publisher) Run(ctx context.Context) error {
@@ -51,7 +51,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		p.log.Error("some stored containers cannot be read", "error", err)
 	}
 	for _, c := range containers {
-		p.queue.Add(c.ID)
+		p.queue.Add(c.Key())
 	}
 	stop := context.AfterFunc(ctx, p.queue.ShutDown)
 	defer stop()
@@ -71,23 +71,23 @@ func (p *Publisher) Run(ctx context.Context) error {
 
 // next handles one container, and returns false when the list is closed.
 func (p *Publisher) next(ctx context.Context) bool {
-	id, closed := p.queue.Get()
+	key, closed := p.queue.Get()
 	if closed {
 		return false
 	}
-	defer p.queue.Done(id)
-	if err := p.publish(ctx, id); err != nil && ctx.Err() == nil {
-		p.log.Warn("a status is not published yet", "container", id, "error", err)
-		p.queue.AddRateLimited(id)
+	defer p.queue.Done(key)
+	if err := p.publish(ctx, key); err != nil && ctx.Err() == nil {
+		p.log.Warn("a status is not published yet", "container", key, "error", err)
+		p.queue.AddRateLimited(key)
 	} else {
-		p.queue.Forget(id)
+		p.queue.Forget(key)
 	}
 	return true
 }
 
 // publish writes the status of one container, unless it is published, or the container or its pod are gone.
-func (p *Publisher) publish(ctx context.Context, id string) error {
-	c, err := p.store.Container(id)
+func (p *Publisher) publish(ctx context.Context, key string) error {
+	c, err := p.store.Container(key)
 	if err != nil {
 		return err
 	}
@@ -98,9 +98,9 @@ func (p *Publisher) publish(ctx context.Context, id string) error {
 	defer cancel()
 	err = p.view.PublishStatus(ctx, cluster.PodRef(c.Pod), c.Status)
 	if errors.Is(err, cluster.ErrNotFound) {
-		p.log.Info("nobody to publish a status to", "container", id, "pod", c.Pod.String(), "error", err)
+		p.log.Info("nobody to publish a status to", "container", key, "pod", c.Pod.String(), "error", err)
 	} else if err != nil {
 		return err
 	}
-	return p.store.Published(id, c.Status)
+	return p.store.Published(key, c.Status)
 }

@@ -1,0 +1,260 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/containernetworking/cni/pkg/types/create"
+
+	"github.com/braid-cni/braid/cluster"
+	"github.com/braid-cni/braid/delegate"
+	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/netattach"
+	"github.com/braid-cni/braid/store"
+	"github.com/braid-cni/braid/wire"
+)
+
+// add plans, writes the plan down, carries it out, writes the results down and answers with the default network's.
+func (a *Agent) add(ctx context.Context, r *wire.Request) ([]byte, error) {
+	config, warnings, err := netattach.ParseConfig(r.Config)
+	if err != nil {
+		return nil, invalid(types.ErrInvalidNetworkConfig, err.Error())
+	}
+	for _, w := range warnings {
+		a.Log.Warn("network configuration", "network", config.Name, "warning", w)
+	}
+	release, err := a.hold(ctx, r.ContainerID)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := a.clean(ctx, r); err != nil {
+		return nil, err
+	}
+	pod, err := a.pod(ctx, r.Args)
+	if err != nil {
+		return nil, err
+	}
+	c, plan, err := a.attach(ctx, r, config, pod)
+	if err != nil {
+		a.report(pod, cluster.Event{Warning: true, Reason: "NetworkAttachmentFailed", Message: err.Error()})
+		return nil, podError(pod, err)
+	}
+	a.report(pod, cluster.Event{Reason: "NetworksAttached", Message: summary(c)})
+	return runtimeResult(config, plan, c)
+}
+
+// clean makes way for an ADD: what an ADD that never came to its end left is removed, one that did is an error.
+func (a *Agent) clean(ctx context.Context, r *wire.Request) error {
+	c, err := a.Store.Container(store.Key(r.ContainerID, r.IfName))
+	if err != nil || c == nil {
+		return err
+	}
+	if c.Attached {
+		return fmt.Errorf("container %s has %s already: DEL comes before another ADD", r.ContainerID, r.IfName)
+	}
+	if err := a.Delegator.Del(ctx, c, a.netns(c.Netns)); err != nil {
+		return fmt.Errorf("remove what an interrupted ADD left: %w", err)
+	}
+	return a.Store.Forget(c.Key())
+}
+
+// pod returns the pod that the runtime names in CNI_ARGS, nil when it names none.
+func (a *Agent) pod(ctx context.Context, args string) (*cluster.Pod, error) {
+	named := cniArgs(args)
+	if named["K8S_POD_NAME"] == "" {
+		return nil, nil
+	}
+	pod, err := a.View.Pod(ctx, named["K8S_POD_NAMESPACE"], named["K8S_POD_NAME"], named["K8S_POD_UID"])
+	if err != nil {
+		return nil, fmt.Errorf("find the pod of the sandbox: %w: %w", errTryLater, err)
+	}
+	return pod, nil
+}
+
+func cniArgs(args string) map[string]string {
+	named := map[string]string{}
+	for pair := range strings.SplitSeq(args, ";") {
+		if key, value, ok := strings.Cut(pair, "="); ok {
+			named[key] = value
+		}
+	}
+	return named
+}
+
+// attach brings the container from a plan to committed results. When it fails, nothing is left, or the record says
+// what may be.
+func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Config, pod *cluster.Pod) (*store.Container, *netattach.Plan, error) {
+	plan, err := a.plan(ctx, r, config, pod)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := record(r, config, pod, plan)
+	if err := a.free(c); err != nil {
+		return nil, nil, err
+	}
+	if err := a.Store.Intend(c); err != nil {
+		return nil, nil, err
+	}
+	if undone, err := a.Delegator.Add(ctx, c); err != nil {
+		return nil, nil, a.forgetIf(undone, c, err)
+	}
+	if err := a.commit(ctx, config, plan, c); err != nil {
+		undone := a.Delegator.Del(context.WithoutCancel(ctx), c, c.Netns) == nil
+		return nil, nil, a.forgetIf(undone, c, err)
+	}
+	return c, plan, nil
+}
+
+func (a *Agent) forgetIf(undone bool, c *store.Container, cause error) error {
+	if !undone {
+		return cause
+	}
+	return errors.Join(cause, a.Store.Forget(c.Key()))
+}
+
+// commit makes the results durable and sees to the status.
+func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netattach.Plan, c *store.Container) error {
+	status, err := statusOf(plan, c)
+	if err != nil {
+		return err
+	}
+	c.Status, c.Attached = string(status), true
+	c.Published = c.Pod.Name == ""
+	if err := a.Store.Commit(c); err != nil {
+		return err
+	}
+	if config.StatusPublish == netattach.StatusSync {
+		return a.Publisher.publish(ctx, c.Key())
+	}
+	a.Publisher.Publish(c.Key())
+	return nil
+}
+
+// free fails when the sandbox is none, or has one of the interfaces already: a plugin that found it would fail, and its
+// DEL would then remove what is not its own.
+func (a *Agent) free(c *store.Container) error {
+	var taken []error
+	for _, attachment := range c.Attachments {
+		exists, err := kernel.LinkExists(a.Kernel, c.Netns, attachment.IfName)
+		if err != nil {
+			return fmt.Errorf("%w", types.NewError(types.ErrInvalidNetNS, "CNI_NETNS: "+err.Error(), ""))
+		}
+		if exists {
+			taken = append(taken, fmt.Errorf("network %q: the pod has an interface %s already", attachment.Network, attachment.IfName))
+		}
+	}
+	return errors.Join(taken...)
+}
+
+// record writes a plan as it is stored.
+func record(r *wire.Request, config netattach.Config, pod *cluster.Pod, plan *netattach.Plan) *store.Container {
+	c := &store.Container{ID: r.ContainerID, IfName: r.IfName, Netns: r.Netns, Intended: time.Now().UTC()}
+	if pod != nil {
+		c.Pod = store.Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
+	}
+	if plan.Chained {
+		c.Chained = &store.Attachment{
+			Network: config.Name, IfName: r.IfName, Default: true, Result: config.PrevResult, DefaultRoutes: routes(plan.ChainedRoutes),
+		}
+	}
+	path := delegate.SplitPath(r.Path)
+	if !slices.Contains(path, config.BinDir) {
+		path = append(path, config.BinDir)
+	}
+	for _, p := range plan.Attachments {
+		c.Attachments = append(c.Attachments, store.Attachment{
+			Network: p.Network, IfName: p.IfName, Default: p.Default, Config: p.Config, Capabilities: p.CapabilityArgs,
+			Args: p.Args, Path: path, Builtins: string(config.Builtins), DefaultRoutes: routes(p.Routes),
+		})
+	}
+	return c
+}
+
+func routes(r netattach.Routes) store.DefaultRoutes {
+	return store.DefaultRoutes{Drop4: r.DropV4, Drop6: r.DropV6, Gateways: r.Gateways, Own: r.OwnGateways, YieldToOwn: r.DropOwner}
+}
+
+// statusOf is the value of the network-status annotation.
+func statusOf(plan *netattach.Plan, c *store.Container) ([]byte, error) {
+	var list []netattach.Attached
+	if c.Chained != nil {
+		result, err := decodeResult(c.Chained.Result)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, netattach.Attached{
+			Attachment: netattach.Attachment{Default: true, Network: c.Chained.Network, Routes: plan.ChainedRoutes}, Result: result,
+		})
+	}
+	for i, p := range plan.Attachments {
+		result, err := decodeResult(c.Attachments[i].Result)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, netattach.Attached{Attachment: p, Result: result})
+	}
+	return netattach.Status(list)
+}
+
+func decodeResult(raw []byte) (*current.Result, error) {
+	result, err := create.CreateFromBytes(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read a result: %w", err)
+	}
+	return current.NewResultFromResult(result)
+}
+
+// runtimeResult is what the runtime gets: the default network's result, in the version that it asked for.
+func runtimeResult(config netattach.Config, plan *netattach.Plan, c *store.Container) ([]byte, error) {
+	raw := c.Attachments[0].Result
+	if plan.Chained {
+		raw = c.Chained.Result
+	}
+	result, err := create.CreateFromBytes(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read the result of the default network: %w", err)
+	}
+	converted, err := result.GetAsVersion(config.CNIVersion)
+	if err != nil {
+		return nil, fmt.Errorf("convert the result of the default network: %w", err)
+	}
+	return json.Marshal(converted)
+}
+
+// summary is the event's text: every interface with its network and addresses.
+func summary(c *store.Container) string {
+	var parts []string
+	for _, a := range c.Attachments {
+		text := a.IfName + " on " + a.Network
+		if result, err := decodeResult(a.Result); err == nil && len(result.IPs) > 0 {
+			var ips []string
+			for _, ip := range result.IPs {
+				ips = append(ips, ip.Address.String())
+			}
+			text += " (" + strings.Join(ips, ", ") + ")"
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (a *Agent) report(pod *cluster.Pod, e cluster.Event) {
+	if pod != nil {
+		a.View.Event(pod.Ref(), e)
+	}
+}
+
+func podError(pod *cluster.Pod, err error) error {
+	if pod == nil {
+		return err
+	}
+	return fmt.Errorf("pod %s/%s: %w", pod.Namespace, pod.Name, err)
+}

@@ -1,0 +1,127 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/containernetworking/cni/pkg/types"
+	"github.com/containernetworking/cni/pkg/utils"
+
+	"github.com/braid-cni/braid/cluster"
+	"github.com/braid-cni/braid/delegate"
+	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/store"
+	"github.com/braid-cni/braid/wire"
+)
+
+// An Agent carries out CNI calls. It is the Handler of the Server.
+type Agent struct {
+	Store     *store.Store
+	View      cluster.View
+	Kernel    kernel.Kernel
+	Delegator *delegate.Delegator
+	Publisher *Publisher
+	Log       *slog.Logger
+	// Root is the host's root, "/" outside a container.
+	Root string
+	// ReadyMark is touched whenever STATUS is answered with success; see wire.ReadyMark.
+	ReadyMark string
+
+	locks containerLocks
+	// gc is held for writing by GC, which must not run beside an ADD or DEL (CNI spec 1.1, GC).
+	gc sync.RWMutex
+}
+
+var _ Handler = (*Agent)(nil)
+
+// Handle carries out one call and never fails: a failure is an answer.
+func (a *Agent) Handle(ctx context.Context, r *wire.Request) *wire.Response {
+	start := time.Now()
+	log := a.Log.With("command", r.Command, "container", r.ContainerID, "interface", r.IfName)
+	output, err := a.dispatch(ctx, r)
+	if err != nil {
+		log.Error("call failed", "program", r.Program, "took", time.Since(start), "error", err)
+		return failure(versionOf(r.Config), err)
+	}
+	log.Debug("call done", "program", r.Program, "took", time.Since(start))
+	return &wire.Response{Version: wire.Version, Output: output}
+}
+
+func (a *Agent) dispatch(ctx context.Context, r *wire.Request) ([]byte, error) {
+	if err := check(r); err != nil {
+		return nil, err
+	}
+	if typ, ok := strings.CutPrefix(r.Program, "braid-"); ok {
+		return a.Delegator.Direct(ctx, typ, directCall(r))
+	}
+	if r.Inside != "" && r.Inside == r.ContainerID {
+		return nil, invalid(types.ErrInvalidNetworkConfig, fmt.Sprintf(
+			"braid was called for container %s from within its own call: a network of the pod names braid as a plugin; remove it there", r.ContainerID))
+	}
+	switch r.Command {
+	case "ADD":
+		return a.add(ctx, r)
+	case "DEL":
+		return nil, a.del(ctx, r)
+	case "CHECK":
+		return nil, a.check(ctx, r)
+	case "STATUS":
+		return nil, a.status(ctx, r)
+	case "GC":
+		return nil, a.collect(ctx, r)
+	}
+	return nil, invalid(types.ErrInvalidEnvironmentVariables, fmt.Sprintf("CNI_COMMAND=%q is not a command", r.Command))
+}
+
+// check refuses what could not be a call of this version, before anything of it is used.
+func check(r *wire.Request) error {
+	if r.Version != wire.Version {
+		return fmt.Errorf("the braid binary speaks version %d of the agent's protocol, this agent %d: update the older one", r.Version, wire.Version)
+	}
+	if !slices.Contains(wire.CNIVersions(), versionOf(r.Config)) {
+		return invalid(types.ErrIncompatibleCNIVersion, fmt.Sprintf("cniVersion %q is not supported: use one of %s",
+			versionOf(r.Config), strings.Join(wire.CNIVersions(), ", ")))
+	}
+	if r.Command == "GC" || r.Command == "STATUS" {
+		return nil
+	}
+	if err := utils.ValidateContainerID(r.ContainerID); err != nil {
+		return invalid(types.ErrInvalidEnvironmentVariables, fmt.Sprintf("CNI_CONTAINERID=%q: %s", r.ContainerID, err.Msg))
+	}
+	if err := utils.ValidateInterfaceName(r.IfName); err != nil {
+		return invalid(types.ErrInvalidEnvironmentVariables, fmt.Sprintf("CNI_IFNAME=%q: %s", r.IfName, err.Msg))
+	}
+	return nil
+}
+
+// versionOf is the cniVersion of a configuration; what is absent means 0.1.0 (CNI spec).
+func versionOf(config []byte) string {
+	conf := types.PluginConf{}
+	if err := json.Unmarshal(config, &conf); err != nil || conf.CNIVersion == "" {
+		return "0.1.0"
+	}
+	return conf.CNIVersion
+}
+
+func directCall(r *wire.Request) delegate.Call {
+	return delegate.Call{
+		Command: r.Command, ContainerID: r.ContainerID, Netns: r.Netns, IfName: r.IfName, Args: r.Args, Path: r.Path, Config: r.Config,
+	}
+}
+
+// hold keeps other calls for this container, and GC, away until release is called.
+func (a *Agent) hold(ctx context.Context, container string) (release func(), err error) {
+	a.gc.RLock()
+	unlock, err := a.locks.lock(ctx, container)
+	if err != nil {
+		a.gc.RUnlock()
+		return nil, err
+	}
+	return func() { unlock(); a.gc.RUnlock() }, nil
+}

@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/braid-cni/braid/delegate"
+	"github.com/braid-cni/braid/ipam"
+	"github.com/braid-cni/braid/netattach"
+	"github.com/braid-cni/braid/store"
+	"github.com/braid-cni/braid/wire"
+)
+
+// collect is GC: containers that the runtime does not list are taken away as DEL does, and each network's plugins are
+// told which attachments are left. The runtime lists its own interface of a container; every attachment that the agent
+// made for it is as valid as that.
+func (a *Agent) collect(ctx context.Context, r *wire.Request) error {
+	config, _, err := netattach.ParseConfig(r.Config)
+	if err != nil {
+		return invalid(types.ErrInvalidNetworkConfig, err.Error())
+	}
+	listed, err := delegate.ValidAttachments(r.Config)
+	if err != nil {
+		return err
+	}
+	a.gc.Lock()
+	defer a.gc.Unlock()
+	all, err := a.Store.Containers()
+	if err != nil {
+		return fmt.Errorf("a record is broken, so it cannot be told what is left: %w", err)
+	}
+	valid, stale := sortOut(all, listed)
+	path := append(delegate.SplitPath(r.Path), config.BinDir)
+	return errors.Join(a.drop(ctx, stale), a.forward(ctx, valid, path, ipam.Policy(config.Builtins)))
+}
+
+func sortOut(all []*store.Container, listed []ipam.Attachment) (valid, stale []*store.Container) {
+	known := map[string]bool{}
+	for _, l := range listed {
+		known[store.Key(l.ContainerID, l.IfName)] = true
+	}
+	for _, c := range all {
+		if known[c.Key()] {
+			valid = append(valid, c)
+		} else {
+			stale = append(stale, c)
+		}
+	}
+	return valid, stale
+}
+
+// forward sends GC to the plugins of every network that has an attachment. Configurations that share a CNI name share
+// what their plugins keep, so the list of one holds the attachments of all.
+func (a *Agent) forward(ctx context.Context, containers []*store.Container, path []string, policy ipam.Policy) error {
+	attached := map[string][]ipam.Attachment{}
+	configs := map[string]map[string]bool{}
+	for _, c := range containers {
+		for _, at := range c.Attachments {
+			list, err := libcni.NetworkConfFromBytes(at.Config)
+			if err != nil {
+				return fmt.Errorf("read the stored configuration of network %q: %w", at.Network, err)
+			}
+			attached[list.Name] = append(attached[list.Name], ipam.Attachment{ContainerID: c.ID, IfName: at.IfName})
+			if configs[list.Name] == nil {
+				configs[list.Name] = map[string]bool{}
+			}
+			configs[list.Name][string(at.Config)] = true
+		}
+	}
+	var failures []error
+	for name, variants := range configs {
+		for config := range variants {
+			if err := a.Delegator.GC(ctx, []byte(config), path, policy, attached[name]); err != nil {
+				failures = append(failures, fmt.Errorf("collect in network %q: %w", name, err))
+			}
+		}
+	}
+	return errors.Join(failures...)
+}
