@@ -114,7 +114,7 @@ func routeGateways(result *current.Result, fate Routes) (gateways []string) {
 func isDefaultRoute(route *types.Route) bool {
 	ones, _ := route.Dst.Mask.Size()
 	addr, ok := netip.AddrFromSlice(route.Dst.IP)
-	return ones == 0 && (!ok || addr.IsUnspecified())
+	return ones == 0 && (!ok || addr.Unmap().IsUnspecified())
 }
 
 func dns(d types.DNS) netv1.DNS {
