@@ -196,9 +196,7 @@ func (l *ledger) write(setNumber int, addr netip.Addr, who owner) error {
 	}
 	l.index.put(addr, who)
 	l.step("leased")
-	// Only the order of addresses hangs on this file; a crash in the middle of writing it starts the round anew.
-	last := lastPrefix + strconv.Itoa(setNumber)
-	if err := l.folder.WriteFile(last, []byte(addr.String()), 0o600); err != nil {
+	if err := l.remember(setNumber, addr); err != nil {
 		return errors.Join(fmt.Errorf("remember the last address of range set %d: %w", setNumber, err), l.erase(addr))
 	}
 	l.step("remembered")
@@ -208,15 +206,31 @@ func (l *ledger) write(setNumber int, addr netip.Addr, who owner) error {
 // draft writes the content of a lease under the draft's name. A draft that a crash left may be a second name of a
 // lease, so it is removed and never written over.
 func (l *ledger) draft(who owner) error {
-	if err := l.removeDraft(); err != nil {
-		return err
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	f, err := l.folder.OpenFile(draftName, flags, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		if err := l.removeDraft(); err != nil {
+			return err
+		}
+		f, err = l.folder.OpenFile(draftName, flags, 0o600)
 	}
-	f, err := l.folder.OpenFile(draftName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteString(who.containerID + lineBreak + who.ifName)
 	return errors.Join(err, f.Close())
+}
+
+// remember writes the address that a range set gave last. Only the order of addresses hangs on it, so a crash in
+// the middle does no harm. It is not emptied first: ext4 writes a file that was emptied to disk when it is closed.
+func (l *ledger) remember(setNumber int, addr netip.Addr) error {
+	f, err := l.folder.OpenFile(lastPrefix+strconv.Itoa(setNumber), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	text := addr.String()
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Truncate(int64(len(text))), f.Close())
 }
 
 // removeDraft removes what a crash left of a lease being written.
