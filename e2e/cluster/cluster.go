@@ -59,14 +59,11 @@ func Up(ctx context.Context, o Options) (*Cluster, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	if err := packages.Ensure(ctx, o.Out); err != nil {
+	if err := Prepare(ctx, o.Out); err != nil {
 		return nil, err
 	}
 	programs, err := binaries.Ensure(ctx, o.Out)
 	if err != nil {
-		return nil, err
-	}
-	if err := takeDownOld(ctx, o.Out); err != nil {
 		return nil, err
 	}
 	c, err := create(o, programs)
@@ -80,10 +77,22 @@ func Up(ctx context.Context, o Options) (*Cluster, error) {
 	return c, nil
 }
 
-func (o *Options) complete() error {
+// Prepare does what Up does first: it installs and builds what is missing, and takes down the cluster of a run that
+// crashed or was told to keep it. Whoever compares the machine before and after calls it before.
+func Prepare(ctx context.Context, out io.Writer) error {
 	if os.Geteuid() != 0 {
-		return errors.New("bring up cluster: it needs root, for namespaces, links and cgroups")
+		return errors.New("prepare for a cluster: it needs root, for namespaces, links and cgroups")
 	}
+	if err := packages.Ensure(ctx, out); err != nil {
+		return err
+	}
+	if _, err := binaries.Ensure(ctx, out); err != nil {
+		return err
+	}
+	return takeDownOld(ctx, out)
+}
+
+func (o *Options) complete() error {
 	if o.Nodes == 0 {
 		o.Nodes = 2
 	}
@@ -234,10 +243,12 @@ func (c *Cluster) startMachines(ctx context.Context) error {
 }
 
 func (c *Cluster) startKubelets(ctx context.Context) error {
+	group, groupCtx := errgroup.WithContext(ctx)
 	for _, n := range c.Nodes {
-		if err := n.StartKubelet(); err != nil {
-			return err
-		}
+		group.Go(func() error { return n.StartKubelet(groupCtx) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
 	}
 	if err := c.Kube.Apply(ctx, manifests.NetworkAttachmentDefinition); err != nil {
 		return err

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strconv"
 
@@ -81,8 +82,9 @@ func (n *Node) StartContainerd(ctx context.Context) error {
 	return p.waitUntil(ctx, "listen", listening("unix", n.Path(containerdSocket)))
 }
 
-// StartKubelet starts the node's kubelet. The node registers itself with the API server a few seconds later.
-func (n *Node) StartKubelet() error {
+// StartKubelet starts the node's kubelet and waits until it listens, which is when exec into pods works. The node
+// registers itself with the API server soon after.
+func (n *Node) StartKubelet(ctx context.Context) error {
 	p, err := n.start("kubelet", stageKubelet, []string{
 		filepath.Join(n.cluster.binaries.Kubernetes, "kubelet"),
 		"--kubeconfig=" + n.cluster.secret(n.Name+".kubeconfig"),
@@ -90,8 +92,11 @@ func (n *Node) StartKubelet() error {
 		"--hostname-override=" + n.Name,
 		"--node-ip=" + n.IP + "," + n.IP6,
 	}, nil)
+	if err != nil {
+		return err
+	}
 	n.Kubelet = p
-	return err
+	return p.waitUntil(ctx, "listen", listening("tcp", net.JoinHostPort(n.IP, "10250")))
 }
 
 // LoadImage writes an image and imports it into the node's container runtime.

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,13 +37,20 @@ func (c *Client) Create(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, erro
 	return created, nil
 }
 
-// DeletePod deletes a pod and waits until it is gone, which is after its networks were taken down.
-func (c *Client) DeletePod(ctx context.Context, namespace, name string) error {
-	err := c.CoreV1().Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete pod %s/%s: %w", namespace, name, err)
+// DeletePods deletes pods and waits until they are gone, which is after their networks were taken down. Those that
+// are gone already are no error.
+func (c *Client) DeletePods(ctx context.Context, pods ...*corev1.Pod) error {
+	var errs []error
+	for _, pod := range pods {
+		err := c.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			errs = append(errs, fmt.Errorf("delete pod %s/%s: %w", pod.Namespace, pod.Name, err))
+		}
 	}
-	return c.WaitGone(ctx, namespace, name)
+	for _, pod := range pods {
+		errs = append(errs, c.WaitGone(ctx, pod.Namespace, pod.Name))
+	}
+	return errors.Join(errs...)
 }
 
 // Annotation returns one annotation of a pod, "" when it has none of that key.

@@ -71,7 +71,7 @@ func boot(ctx context.Context, dir, plan string, out io.Writer, log *bytes.Buffe
 	err = cmd.Start()
 	end.Close()
 	if err != nil {
-		return result{}, fmt.Errorf("start %s: %w; install the package user-mode-linux", kernel, err)
+		return result{}, fmt.Errorf("start %s: %w", kernel, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
 	defer stop()
@@ -89,11 +89,16 @@ func command(dir, plan string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(kernel, memory, "rootfstype=hostfs", "rootflags=/", "ro",
+	path, err := exec.LookPath(kernel)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w; install the package user-mode-linux", kernel, err)
+	}
+	// The guest's processes are processes of the machine. In a PID namespace
+	// none outlives the first, which dies with us. The first is a shell, for a
+	// kernel that panics ends itself by a signal, and the first would ignore it.
+	cmd := exec.Command("/bin/sh", "-c", `"$@"; exit $?`, "sh", path, memory, "rootfstype=hostfs", "rootflags=/", "ro",
 		"init="+self, planVariable+"="+plan, "uml_dir="+dir,
 		"con=null", "con0=null,fd:1", "ssl=null", serial, "panic=-1")
-	// The guest's processes are processes of the machine. In a PID namespace
-	// whose first one is the kernel, none outlives it; and it dies with us.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	return cmd, nil
 }
