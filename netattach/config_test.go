@@ -97,7 +97,7 @@ prev {"cniVersion":"1.0.0"}`},
 				`builtins: "maybe" is not one of ["prefer" "only" "never"]`, `statusPublish: "" is not one of`, `binDir: "b"`, `readinessindicatorfile: "r"`,
 				`confDir: "c" is not an absolute path`, `systemNamespaces: "A" is not a DNS-1123 label`, `pathsAllow: "/a/../b"`,
 				`clusterNetwork: "main" has no namespace`, `defaultNetworks 1: want a configuration, "namespace/name" or "/path", have "1"`,
-				`defaultNetworks 2: "A" is not a DNS-1123`, "defaultNetworks 3: is an empty object", "defaultNetworks 4: want a configuration"}},
+				`defaultNetworks 2: namespace: "A" is not a DNS-1123`, "defaultNetworks 3: is an empty object", "defaultNetworks 4: want a configuration"}},
 		{name: "no time at all", in: `{"name":"braid","type":"braid","timeout":"0s"}`, mistakes: []string{"not a positive duration"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -5,15 +5,7 @@
 //
 // The package is pure: no files, no kernel, no clock, no API server. A caller asks References what to fetch, puts
 // what it found into an Input, and repeats until References names nothing new (a NAD without a configuration of
-// its own sends the search to the disk). Then NewPlan decides:
-//
-//	config, warnings, err := netattach.ParseConfig(stdin)
-//	in := netattach.Input{Pod: pod, Config: config, IfName: "eth0", Args: os.Getenv("CNI_ARGS")}
-//	for refs := netattach.References(in); fetch(&in, refs); refs = netattach.References(in) {
-//	}
-//	plan, err := netattach.NewPlan(in)
-//	...
-//	annotation, err := netattach.Status(attached)
+// its own sends the search to the disk). Then NewPlan decides. See the example.
 //
 // Clauses are those of the Kubernetes Network Custom Resource Definition De-facto Standard v1.3 (NPWG), counted as
 // in Braid's checklist; each has a test that bears its number.

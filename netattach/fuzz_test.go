@@ -12,6 +12,10 @@ import (
 func FuzzParseNetworks(f *testing.F) {
 	for _, seed := range []string{
 		"", "a", "a,b/c@if0", " a , ,", `[{"name":"a"}]`, `[{"name":"a","ips":["10.0.0.1/24"],"default-route":[]}]`, `[null]`, `{"name":"a"}`,
+		`[{"name":"a","namespace":"b","interface":"if0","ips":["10.0.0.1/24","fd00::1"],"mac":"02:00:00:00:00:01","infiniband-guid":"c2:11:22:33:44:55:66:77",
+		"portMappings":[{"hostPort":1,"containerPort":2,"protocol":"UDP","hostIP":"0.0.0.0"}],"bandwidth":{"ingressRate":1,"egressRate":2,"egressBurst":3},
+		"cni-args":{"x":[1.5,null]},"default-route":["10.0.0.1","fe80::1"],"deviceID":"0000:03:00.1","example.com/x":1},{"name":"a","ipam-claim-reference":"c"}]`,
+		"[{\"name\":\"\\u001b\",\"\\u202e\":1}]",
 	} {
 		f.Add(seed)
 	}

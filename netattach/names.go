@@ -42,15 +42,6 @@ func isSubdomain(s string) bool {
 	return len(s) <= 253 && !slices.ContainsFunc(strings.Split(s, "."), func(l string) bool { return !isLabel(l) })
 }
 
-// parseKey reads "namespace/name".
-func parseKey(s string) (Key, error) {
-	namespace, name, found := strings.Cut(s, "/")
-	if !found {
-		return Key{}, fmt.Errorf("%s has no namespace: write namespace/name", quote(s))
-	}
-	return Key{namespace, name}, errors.Join(checkLabel(namespace), checkLabel(name))
-}
-
 // checkCNIName fails for a network name that libcni refuses or that cannot become part of a file name.
 func checkCNIName(s string) error {
 	bad := func(c rune) bool { return !isAlphanumeric(c) && !strings.ContainsRune("_.-", c) }

@@ -17,7 +17,7 @@ type Input struct {
 	NADs map[Key]*netv1.NetworkAttachmentDefinition
 	// Disk is what References' paths hold.
 	Disk Disk
-	// IfName is CNI_IFNAME, the interface of the default network; Args is CNI_ARGS.
+	// IfName is CNI_IFNAME, the interface of the default network ("eth0" for verbs that have none); Args is CNI_ARGS.
 	IfName, Args string
 }
 

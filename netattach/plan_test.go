@@ -408,3 +408,13 @@ func TestAttachmentSurvivesJSON(t *testing.T) {
 	}
 	checkText(t, showPlan(&Plan{Attachments: []Attachment{back}}), showPlan(&Plan{Attachments: p.Attachments[1:]}))
 }
+
+// BenchmarkNewPlan plans what the design's budget is about: the default network and two more.
+func BenchmarkNewPlan(b *testing.B) {
+	in := scene{config: main, networks: "a,a", nads: map[string]string{"ns/a": able}, args: "IgnoreUnknown=1;K8S_POD_NAME=pod"}.input(b)
+	for b.Loop() {
+		if _, err := NewPlan(in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

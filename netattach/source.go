@@ -47,11 +47,13 @@ func (r report) namedSource(text string, multus bool) Source {
 	case multus && !strings.Contains(text, "/"):
 		return Source{Name: r.cniName(text)}
 	}
-	key, err := parseKey(text)
-	if err != nil {
-		r.add("%w", err)
+	namespace, name, found := strings.Cut(text, "/")
+	if !found {
+		r.add("%s has no namespace: write \"namespace/name\"", quote(text))
+		return Source{}
 	}
-	return Source{NAD: key}
+	r.checkKey(Key{namespace, name})
+	return Source{NAD: Key{namespace, name}}
 }
 
 // path takes an absolute path and cleans it.
