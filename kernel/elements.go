@@ -114,3 +114,17 @@ func (e Element) conflicts(other Element) bool {
 	e.Owner, other.Owner = Owner{}, Owner{}
 	return e == other
 }
+
+// String is the element for messages, in the order of the set's key.
+func (e Element) String() string {
+	switch e.Kind {
+	case NoMasquerade:
+		return fmt.Sprintf("nomasquerade %s . %s . %s", e.Link, e.Source, e.Dst)
+	case Masquerade:
+		return fmt.Sprintf("masquerade %s . %s", e.Link, e.Source)
+	case AllowedMAC:
+		return fmt.Sprintf("allowedmac %s . %s", e.Link, net.HardwareAddr(e.MAC[:]))
+	default:
+		return "spoofchecked " + e.Link
+	}
+}

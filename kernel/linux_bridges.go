@@ -16,7 +16,11 @@ func (n *linuxNetns) AddBridge(b Bridge) error {
 	if b.VLANFiltering {
 		bridge.VlanFiltering = &b.VLANFiltering
 	}
-	if err := n.change("add bridge", func() error { return n.handle.LinkAdd(bridge) }); err != nil {
+	err := n.change("add bridge", func() error { return n.handle.LinkAdd(bridge) })
+	if b.VLANFiltering && errors.Is(err, unix.EOPNOTSUPP) {
+		err = ErrNoVLANFiltering
+	}
+	if err != nil {
 		return fmt.Errorf("add bridge %q: %w", b.Name, err)
 	}
 	return nil

@@ -105,10 +105,8 @@ func linkMessage(up, down, promisc bool) *nl.IfInfomsg {
 // SetLink finds the link by name inside the kernel, which saves a lookup; only a rename needs the index.
 func (n *linuxNetns) SetLink(name string, c LinkChange) error {
 	err := n.change("set link", func() error {
-		if c.AltName != "" {
-			if err := n.addAltName(name, c.AltName); err != nil {
-				return err
-			}
+		if err := n.setOthers(name, c); err != nil {
+			return err
 		}
 		req, err := n.request(unix.RTM_SETLINK, 0)
 		if err != nil {
@@ -151,12 +149,38 @@ func changeAttributes(req *nl.NetlinkRequest, c LinkChange) {
 	if c.Master != 0 {
 		req.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(c.Master))))
 	}
-	if c.VLANFiltering {
-		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-		info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
-		info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.IFLA_BR_VLAN_FILTERING, []byte{1})
-		req.AddData(info)
+}
+
+// setOthers sets what has messages of its own.
+func (n *linuxNetns) setOthers(name string, c LinkChange) error {
+	if c.AltName != "" {
+		if err := n.addAltName(name, c.AltName); err != nil {
+			return err
+		}
 	}
+	if c.VLANFiltering {
+		return n.filterVLANs(name)
+	}
+	return nil
+}
+
+// filterVLANs uses RTM_NEWLINK: RTM_SETLINK ignores what is particular to a kind of link.
+func (n *linuxNetns) filterVLANs(name string) error {
+	req, err := n.request(unix.RTM_NEWLINK, 0)
+	if err != nil {
+		return err
+	}
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
+	info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.IFLA_BR_VLAN_FILTERING, []byte{1})
+	req.AddData(info)
+	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return ErrNoVLANFiltering
+	}
+	return err
 }
 
 // addAltName takes a name that exists for success: only this link can have it, since ours contain its name.

@@ -27,6 +27,8 @@ const (
 	BridgePrefix = "brb-"
 	// TunnelPrefix starts the names of tunnels that a network did not name itself.
 	TunnelPrefix = "brx-"
+	// temporaryPrefix starts the names of bridges that are being made.
+	temporaryPrefix = "brt-"
 	// BridgeAlias is the alias of a bridge that Braid made. It is the mark: names are the user's.
 	BridgeAlias = "made by braid"
 )
@@ -50,6 +52,9 @@ func BridgeName(network string) string { return BridgePrefix + digest(network, 1
 
 // TunnelName names the tunnel of a network that did not name one itself.
 func TunnelName(network string) string { return TunnelPrefix + digest(network, 10) }
+
+// TemporaryName names a bridge until it has its mark, so that one found without it is none of ours.
+func TemporaryName(bridge string) string { return temporaryPrefix + digest(bridge, 10) }
 
 // NetworkID is a network's name in marks of fixed length: 16 hex digits.
 func NetworkID(network string) string { return digest(network, 16) }
