@@ -83,3 +83,21 @@ func TestDiskAt(t *testing.T) {
 		})
 	}
 }
+
+func TestErrNotOnDisk(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		scene scene
+		want  bool
+	}{
+		{"clause 6: no file of a NAD's name", scene{config: main, networks: "a", nads: map[string]string{"ns/a": ""}}, true},
+		{"no cluster network yet", scene{config: `,"clusterNetwork":"/etc/cni/net.d"`}, true},
+		{"no NAD", scene{config: main, networks: "a"}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := NewPlan(test.scene.input(t)); errors.Is(err, ErrNotOnDisk) != test.want {
+				t.Errorf("is ErrNotOnDisk: %t: %v", !test.want, err)
+			}
+		})
+	}
+}
