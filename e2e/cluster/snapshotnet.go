@@ -21,7 +21,7 @@ func network(ctx context.Context, run runner) ([]string, error) {
 		keep   func(line string) bool
 	}{
 		{"route4", "ip -4 route show table all", nil},
-		{"route6", "ip -6 route show table all", nil},
+		{"route6", "ip -6 route show table all", func(line string) bool { return !ownLinkLocal(line) }},
 		{"rule4", "ip -4 rule show", nil},
 		{"rule6", "ip -6 rule show", nil},
 		{"neighbour", "ip neighbour show nud permanent", nil},
@@ -47,24 +47,29 @@ func settled(text string) string {
 	return regexp.MustCompile(` expires \d+sec| linkdown\b`).ReplaceAllString(text, "")
 }
 
-// A linkView is what of a link belongs to a snapshot, in the words of ip's JSON.
-type linkView struct {
-	Name    string   `json:"ifname"`
-	Flags   []string `json:"flags"`
-	MTU     int      `json:"mtu"`
-	Master  string   `json:"master"`
-	Group   string   `json:"group"`
-	Alias   string   `json:"ifalias"`
-	MAC     string   `json:"address"`
-	Info    linkInfo `json:"linkinfo"`
-	Address []struct {
-		Local  string `json:"local"`
-		Length int    `json:"prefixlen"`
-	} `json:"addr_info"`
+// ownLinkLocal marks the routes of the addresses that the kernel gives each link by itself, when it has seen that
+// nobody else uses them, a second or two after the link is up.
+func ownLinkLocal(route string) bool {
+	return strings.Contains(route, " fe80:") && strings.Contains(route, " proto kernel ")
 }
 
-type linkInfo struct {
-	Kind string `json:"info_kind"`
+// A linkView is what of a link belongs to a snapshot, in the words of ip's JSON.
+type linkView struct {
+	Name   string   `json:"ifname"`
+	Flags  []string `json:"flags"`
+	MTU    int      `json:"mtu"`
+	Master string   `json:"master"`
+	Group  string   `json:"group"`
+	Alias  string   `json:"ifalias"`
+	MAC    string   `json:"address"`
+	Info   struct {
+		Kind string `json:"info_kind"`
+	} `json:"linkinfo"`
+	Addresses []struct {
+		Local    string `json:"local"`
+		Length   int    `json:"prefixlen"`
+		Protocol string `json:"protocol"` // kernel_ll: the kernel's own link-local one
+	} `json:"addr_info"`
 }
 
 func links(ctx context.Context, run runner) ([]string, error) {
@@ -79,8 +84,10 @@ func links(ctx context.Context, run runner) ([]string, error) {
 	var lines []string
 	for _, v := range views {
 		lines = append(lines, v.line())
-		for _, a := range v.Address {
-			lines = append(lines, fmt.Sprintf("address %s %s/%d", v.Name, a.Local, a.Length))
+		for _, a := range v.Addresses {
+			if a.Protocol != "kernel_ll" {
+				lines = append(lines, fmt.Sprintf("address %s %s/%d", v.Name, a.Local, a.Length))
+			}
 		}
 	}
 	return lines, nil

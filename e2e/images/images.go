@@ -20,6 +20,7 @@ import (
 type Image struct {
 	Name       string // with a registry and a tag, as pods write it: localhost/busybox:1
 	Entrypoint []string
+	StopSignal string // what a container is asked to end with; SIGTERM if empty
 	Files      []File
 }
 
@@ -51,9 +52,11 @@ func archive(img Image, layer []byte) ([]byte, error) {
 	config, err := json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH,
 		"os":           "linux",
-		"config":       map[string]any{"Entrypoint": img.Entrypoint, "Env": []string{"PATH=/bin"}},
-		"rootfs":       map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + digest(layer)}},
-		"history":      []any{map[string]string{"created_by": "braid e2e"}},
+		"config": map[string]any{
+			"Entrypoint": img.Entrypoint, "Env": []string{"PATH=/bin"}, "StopSignal": img.StopSignal,
+		},
+		"rootfs":  map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + digest(layer)}},
+		"history": []any{map[string]string{"created_by": "braid e2e"}},
 	})
 	if err != nil {
 		return nil, err

@@ -31,5 +31,8 @@ func Busybox(ctx context.Context, file string) (Image, error) {
 			files = append(files, File{Path: "bin/" + applet, Link: "busybox"})
 		}
 	}
-	return Image{Name: BusyboxName, Entrypoint: []string{"/bin/sleep", "1000000"}, Files: files}, nil
+	return Image{
+		Name: BusyboxName, Entrypoint: []string{"/bin/sleep", "1000000"}, Files: files,
+		StopSignal: "SIGKILL", // a shell or sleep as first process ignores SIGTERM, and would be waited for
+	}, nil
 }

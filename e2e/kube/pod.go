@@ -13,9 +13,9 @@ import (
 )
 
 // Busybox is a test pod on a node of the caller's choice ("" lets the scheduler choose), in namespace default.
-// It sleeps, and ends within a second of being deleted.
+// It sleeps, and ends at once when it is deleted.
 func Busybox(name, node string, annotations map[string]string) *corev1.Pod {
-	grace := int64(1) // sleep as a first process ignores the signal to end
+	grace := int64(1)
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceDefault, Annotations: annotations},
 		Spec: corev1.PodSpec{
