@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
 )
 
 // A nftSet ties a kind of element, in one address family, to a set of ours and to the set's keys.
@@ -39,16 +40,21 @@ func (s nftSet) table() *nftables.Table {
 	return &nftables.Table{Name: NftTable, Family: s.family}
 }
 
-// set is the set as the kernel is told of it. Only the set with subnets in its key is an interval set.
+// set is the set as the kernel is told of it. Only the set with subnets in its key is an interval set. The byte
+// order is nothing to the kernel; without it nft(8) shows a name alone in a key as empty.
 func (s nftSet) set() (*nftables.Set, error) {
 	key, err := nftables.ConcatSetType(s.fields...)
 	if err != nil {
 		return nil, fmt.Errorf("describe nft set %s: %w", s.name, err)
 	}
-	return &nftables.Set{
+	set := &nftables.Set{
 		Table: s.table(), Name: s.name, KeyType: key,
 		Concatenation: len(s.fields) > 1, Interval: s.kind == NoMasquerade,
-	}, nil
+	}
+	if !set.Concatenation {
+		set.KeyByteOrder = binaryutil.NativeEndian
+	}
+	return set, nil
 }
 
 // holds tells whether an element goes into this set.
