@@ -63,7 +63,7 @@ func buildInto(ctx context.Context, moduleDir, dir, pattern string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("build %s: %w", pattern, err)
 	}
-	_, err := goCommand(ctx, moduleDir, "build", "-ldflags=-s -w", "-o", dir+"/", pattern)
+	_, err := goCommand(ctx, moduleDir, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", dir+"/", pattern)
 	if err != nil {
 		return fmt.Errorf("build %s: %w", pattern, err)
 	}

@@ -42,12 +42,15 @@ func runIP(ctx context.Context, commands ...string) error {
 	return nil
 }
 
-// deleteLink deletes a link; that it is gone already is no error.
+// deleteLink deletes a link; that it is gone already, or goes meanwhile with its peer's namespace, is no error.
 func deleteLink(ctx context.Context, name string) error {
-	if _, err := run(ctx, "ip", "link", "show", "dev", name); err != nil {
+	_, err := run(ctx, "ip", "link", "delete", "dev", name)
+	if err == nil {
 		return nil
 	}
-	_, err := run(ctx, "ip", "link", "delete", "dev", name)
+	if _, absent := run(ctx, "ip", "link", "show", "dev", name); absent != nil {
+		return nil
+	}
 	return err
 }
 
