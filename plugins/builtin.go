@@ -1,4 +1,4 @@
-// Package plugins is the table of the plugins that are built in.
+// Package plugins is the table of the plugins built into Braid.
 package plugins
 
 import (
@@ -8,26 +8,28 @@ import (
 	"github.com/braid-cni/braid/plugins/plugin"
 )
 
-// Deps are what the built-in plugins work with.
+// Deps is what built-in plugins work with.
 type Deps struct {
 	Kernel kernel.Kernel
 	// Drivers finds the IPAM driver that a configuration names.
 	Drivers ipam.Drivers
-	// IPAM are the drivers that are built in, by type. Each is a plugin too, for a runtime or another plugin to call.
+	// IPAM are the built-in drivers by type. Each is a plugin too, for other plugins and runtimes to call.
 	IPAM map[string]ipam.Driver
 }
 
-// Builtin returns the plugins by type. Each also answers to "braid-" and its type, the name of its binary outside Braid.
+// Builtin returns the built-in plugins by type. A plugin answers to its short name and to "braid-" and that
+// name, which is the name of its file outside Braid; both are the same value, for the sake of its locks. It is to
+// be called once in a process. An IPAM driver does not replace a plugin of the same name.
 func Builtin(d Deps) map[string]plugin.Plugin {
-	builtin := map[string]plugin.Plugin{
-		"bridge": bridge.New(d.Kernel, d.Drivers),
+	bridges := bridge.New(d.Kernel, d.Drivers)
+	table := map[string]plugin.Plugin{
+		"bridge":       bridges,
+		"braid-bridge": bridges,
 	}
 	for typ, driver := range d.IPAM {
-		builtin[typ] = addresses{driver}
-	}
-	table := make(map[string]plugin.Plugin, 2*len(builtin))
-	for typ, p := range builtin {
-		table[typ], table["braid-"+typ] = p, p
+		if table[typ] == nil {
+			table[typ] = ipamPlugin{driver}
+		}
 	}
 	return table
 }

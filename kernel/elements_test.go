@@ -1,0 +1,62 @@
+package kernel_test
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/kernel/kerneltest"
+)
+
+func sorted(elements []kernel.Element) string {
+	var lines []string
+	for _, e := range elements {
+		lines = append(lines, e.String()+" "+e.Owner.Link+" "+e.Owner.Network+"\n")
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+func elements(t *testing.T, n kernel.Nft) []kernel.Element {
+	t.Helper()
+	all, err := n.Elements()
+	must(t, err)
+	return all
+}
+
+func TestElements(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		h := host(t, w)
+		one, two := kernel.NewOwner("c1", "eth0", "a"), kernel.NewOwner("c2", "eth0", "b")
+		mine := append(kernel.MasqueradeElements(one, "br0", []netip.Prefix{
+			prefix("10.1.0.2/24"), prefix("10.2.0.2/17"), prefix("172.16.3.4/32"), prefix("0.0.0.1/1"), prefix("fd00::2/64"), prefix("fd00:1::2/128"),
+		}), kernel.SpoofCheckElements(one, "abcdefghijklmno", net.HardwareAddr{2, 1, 2, 3, 4, 5})...)
+		theirs := kernel.MasqueradeElements(two, "br1", []netip.Prefix{prefix("10.1.0.2/24"), prefix("fd00::2/64")})
+		must(t, h.UpdateElements(mine, nil), h.UpdateElements(theirs, nil), h.UpdateElements(theirs, nil))
+		want(t, "elements", sorted(elements(t, h)), sorted(append(mine, theirs...)))
+
+		// Nothing happens unless all happens.
+		err := h.UpdateElements(nil, []kernel.Element{mine[0], {Kind: kernel.Masquerade, Link: "br7", Source: mine[0].Source}})
+		if !errors.Is(err, unix.ENOENT) {
+			t.Errorf("delete of an element that is not there: %v", err)
+		}
+		want(t, "elements", sorted(elements(t, h)), sorted(append(mine, theirs...)))
+
+		must(t, kernel.RemoveElements(h, func(o kernel.Owner) bool { return o == one }),
+			kernel.RemoveElements(h, func(o kernel.Owner) bool { return o == one }))
+		want(t, "elements", sorted(elements(t, h)), sorted(theirs))
+		// A new owner takes over equal elements, and replaces those that overlap.
+		renamed := kernel.MasqueradeElements(one, "br1", []netip.Prefix{prefix("10.1.0.2/16"), prefix("fd00::2/64")})
+		must(t, h.UpdateElements(renamed, nil))
+		want(t, "elements", sorted(elements(t, h)), sorted(renamed))
+		// One transaction takes away and gives.
+		must(t, h.UpdateElements(theirs, renamed))
+		want(t, "elements", sorted(elements(t, h)), sorted(theirs))
+	})
+}
