@@ -51,14 +51,18 @@ func New(o Options) Kernel {
 	return &linux{Options: o}
 }
 
-type linux struct{ Options }
+type linux struct {
+	Options
+	// nft is the host's, kept open between calls.
+	nft nftSocket
+}
 
 func (k *linux) Host() (Netns, error) {
 	file, err := k.hostFile()
 	if err != nil {
 		return nil, err
 	}
-	return k.open(file, k.HostNetns == "")
+	return k.open(file, k.HostNetns == "", &k.nft)
 }
 
 func (k *linux) hostFile() (*os.File, error) {
@@ -85,7 +89,7 @@ func (k *linux) Open(path string) (Netns, error) {
 		_ = file.Close()
 		return nil, err
 	}
-	return k.open(file, false)
+	return k.open(file, false, new(nftSocket))
 }
 
 func (k *linux) isHost(file *os.File) (bool, error) {
@@ -105,7 +109,7 @@ func (k *linux) isHost(file *os.File) (bool, error) {
 	return os.SameFile(a, b), nil
 }
 
-func (k *linux) open(file *os.File, own bool) (Netns, error) {
+func (k *linux) open(file *os.File, own bool, nft *nftSocket) (Netns, error) {
 	at := netns.None()
 	if !own {
 		at = netns.NsHandle(file.Fd())
@@ -115,17 +119,19 @@ func (k *linux) open(file *os.File, own bool) (Netns, error) {
 		_ = file.Close()
 		return nil, fmt.Errorf("open route netlink in %q: %w", file.Name(), err)
 	}
-	return &linuxNetns{Options: k.Options, file: file, own: own, at: at, handle: handle}, nil
+	return &linuxNetns{Options: k.Options, kernel: k, file: file, own: own, at: at, handle: handle, nft: nft}, nil
 }
 
 // A linuxNetns reaches its namespace through sockets that were opened in it, so no goroutine has to move there.
 type linuxNetns struct {
 	Options
-	file *os.File
+	kernel *linux
+	file   *os.File
 	// own says that this is the process's own namespace.
 	own    bool
 	at     netns.NsHandle
 	handle *netlink.Handle
+	nft    *nftSocket
 
 	mu sync.Mutex
 	// sockets are for messages that the library has no call for; opened at first use.
@@ -140,6 +146,9 @@ func (n *linuxNetns) Close() error {
 		s.Close()
 	}
 	n.sockets = nil
+	if n.nft != &n.kernel.nft {
+		n.nft.close()
+	}
 	return n.file.Close()
 }
 

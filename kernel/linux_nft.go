@@ -3,34 +3,89 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 )
 
-func (n *linuxNetns) Elements() ([]Element, error) {
-	conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(n.nftNetns()))
-	if err != nil {
-		return nil, fmt.Errorf("open nftables netlink: %w", err)
-	}
-	defer conn.CloseLasting()
-	var elements []Element
-	for _, s := range nftSets() {
-		found, err := s.read(conn)
+// updateTries bounds how often an update starts again because the sets changed since they were read.
+const updateTries = 5
+
+// An nftSocket is a connection to nftables that is opened at first use and kept: to close one makes the kernel
+// wait, for an RCU grace period of 10 ms and more, until what earlier transactions deleted is freed.
+type nftSocket struct {
+	mu   sync.Mutex
+	conn *nftables.Conn
+}
+
+// use runs f alone. After an error that the library may have left answers unread of, the connection is dropped.
+func (s *nftSocket) use(netns int, f func(*nftables.Conn) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil {
+		conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(netns))
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("open nftables netlink: %w", err)
+		}
+		s.conn = conn
+	}
+	err := f(s.conn)
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		s.drop()
+	}
+	return err
+}
+
+func (s *nftSocket) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop()
+}
+
+func (s *nftSocket) drop() {
+	if s.conn != nil {
+		_ = s.conn.CloseLasting()
+		s.conn = nil
+	}
+}
+
+func (n *linuxNetns) withNft(f func(*nftables.Conn) error) error {
+	if n.own {
+		return n.nft.use(0, f)
+	}
+	return n.nft.use(int(n.at), f)
+}
+
+func (n *linuxNetns) Elements() ([]Element, error) {
+	var elements []Element
+	err := n.withNft(func(conn *nftables.Conn) (err error) {
+		elements, _, err = readSets(conn, nftSets())
+		return err
+	})
+	return elements, err
+}
+
+// readSets also tells whether all the sets are there.
+func readSets(conn *nftables.Conn, sets []nftSet) (elements []Element, complete bool, err error) {
+	complete = true
+	for _, s := range sets {
+		found, err := s.read(conn)
+		if errors.Is(err, unix.ENOENT) {
+			complete = false
+			continue
+		}
+		if err != nil {
+			return nil, false, err
 		}
 		elements = append(elements, found...)
 	}
-	return elements, nil
+	return elements, complete, nil
 }
 
 // read asks for the set first, because the library hides the errno of a listing of elements.
 func (s nftSet) read(conn *nftables.Conn) ([]Element, error) {
 	set, err := conn.GetSetByName(s.table(), s.name)
-	if errors.Is(err, unix.ENOENT) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, fmt.Errorf("find nft set %s: %w", s.name, err)
 	}
@@ -47,17 +102,13 @@ func (s nftSet) read(conn *nftables.Conn) ([]Element, error) {
 	return elements, nil
 }
 
-// UpdateElements takes the way without a question first: the structure is there and no old element in the way.
-// Only what the kernel then says makes it look.
 func (n *linuxNetns) UpdateElements(add, del []Element) error {
-	err := n.change("update nft elements", func() error { return n.send(add, del) })
-	if errors.Is(err, unix.ENOENT) && len(add) > 0 {
-		if err = n.change("set up nft", n.setUp); err == nil {
-			err = n.change("update nft elements", func() error { return n.send(add, del) })
+	var err error
+	for range updateTries {
+		err = n.withNft(func(conn *nftables.Conn) error { return n.update(conn, add, del) })
+		if !errors.Is(err, unix.ENOENT) {
+			break
 		}
-	}
-	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENOTEMPTY) {
-		err = n.replaceConflicts(add, del)
 	}
 	if err != nil {
 		return fmt.Errorf("update nft elements: %w", err)
@@ -65,40 +116,51 @@ func (n *linuxNetns) UpdateElements(add, del []Element) error {
 	return nil
 }
 
-// replaceConflicts deletes what overlaps the new elements without being equal to them, in the same transaction:
-// leftovers of an attachment with the same address and another subnet.
-func (n *linuxNetns) replaceConflicts(add, del []Element) error {
-	all, err := n.Elements()
+// update reads the sets that get elements, and deletes what is in the way of the new ones: leftovers of other
+// owners, whose name the kernel would keep with the element, or of other subnets.
+func (n *linuxNetns) update(conn *nftables.Conn, add, del []Element) error {
+	old, complete, err := readSets(conn, setsOf(add))
 	if err != nil {
 		return err
 	}
-	for _, old := range all {
-		for _, e := range add {
-			if old.conflicts(e) {
-				del = append(del, old)
-				break
+	if !complete {
+		if err := n.change("set up nft", func() error { return setUp(conn) }); err != nil {
+			return err
+		}
+	}
+	return n.change("update nft elements", func() error { return send(conn, add, withConflicts(del, old, add)) })
+}
+
+func withConflicts(del, old, add []Element) []Element {
+	gone := make(map[Element]bool, len(del))
+	for _, e := range del {
+		gone[e] = true
+	}
+	all := del[:len(del):len(del)]
+	for _, e := range add {
+		for _, o := range old {
+			if o.conflicts(e) && o != e && !gone[o] {
+				gone[o] = true
+				all = append(all, o)
 			}
 		}
 	}
-	return n.change("update nft elements", func() error { return n.send(add, del) })
+	return all
 }
 
-// send deletes first, then adds each element, deletes and adds it again: the kernel keeps the owner of an
-// element that exists, and has no message that replaces it.
-func (n *linuxNetns) send(add, del []Element) error {
-	conn := n.nftables()
+// send deletes first, so that the same transaction can give an element another owner.
+func send(conn *nftables.Conn, add, del []Element) error {
 	for _, s := range nftSets() {
 		set, err := s.set()
 		if err != nil {
 			return err
 		}
-		gone, fresh := s.encodeAll(del), s.encodeAll(add)
-		err = errors.Join(
-			unlessEmpty(gone, func() error { return conn.SetDeleteElements(set, gone) }),
-			unlessEmpty(fresh, func() error { return conn.SetAddElements(set, fresh) }),
-			unlessEmpty(fresh, func() error { return conn.SetDeleteElements(set, fresh) }),
-			unlessEmpty(fresh, func() error { return conn.SetAddElements(set, fresh) }),
-		)
+		if gone := s.encodeAll(del); len(gone) > 0 {
+			err = conn.SetDeleteElements(set, gone)
+		}
+		if fresh := s.encodeAll(add); err == nil && len(fresh) > 0 {
+			err = conn.SetAddElements(set, fresh)
+		}
 		if err != nil {
 			return fmt.Errorf("write elements of set %s: %w", s.name, err)
 		}
@@ -106,11 +168,18 @@ func (n *linuxNetns) send(add, del []Element) error {
 	return conn.Flush()
 }
 
-func unlessEmpty(elements []nftables.SetElement, f func() error) error {
-	if len(elements) == 0 {
-		return nil
+// setsOf returns the sets that some elements go into.
+func setsOf(elements []Element) []nftSet {
+	var sets []nftSet
+	for _, s := range nftSets() {
+		for _, e := range elements {
+			if s.holds(e) {
+				sets = append(sets, s)
+				break
+			}
+		}
 	}
-	return f()
+	return sets
 }
 
 func (s nftSet) encodeAll(elements []Element) []nftables.SetElement {
@@ -121,16 +190,4 @@ func (s nftSet) encodeAll(elements []Element) []nftables.SetElement {
 		}
 	}
 	return raw
-}
-
-// nftables returns a connection that opens a socket in the namespace for each transaction: after some errors
-// the library leaves answers unread, which would be taken for those of the next transaction.
-func (n *linuxNetns) nftables() *nftables.Conn { return &nftables.Conn{NetNS: n.nftNetns()} }
-
-// nftNetns is 0, the process's own namespace, or a file descriptor.
-func (n *linuxNetns) nftNetns() int {
-	if n.own {
-		return 0
-	}
-	return int(n.at)
 }

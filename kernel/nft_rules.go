@@ -33,8 +33,7 @@ const (
 //	    iifname @spoofchecked drop
 //
 // iifname in postrouting needs Linux 5.7, sets of ranges with several fields 5.6.
-func (n *linuxNetns) setUp() error {
-	conn := n.nftables()
+func setUp(conn *nftables.Conn) error {
 	sets, err := addSets(conn)
 	if err != nil {
 		return err
