@@ -10,8 +10,8 @@ import (
 
 // Variables names package variables that hold state or could. Free to stand
 // are: the blank identifier; errors; tables (map, slice and array literals);
-// files embedded at build time; and a main package's version, which the linker
-// sets. Of these none may be written to after its declaration.
+// and files embedded at build time. None of them may be written to after its
+// declaration.
 func (t *Tree) Variables() (complaints []string) {
 	checked := t.check()
 	t.files(func(_ string, f *ast.File) {
@@ -21,7 +21,7 @@ func (t *Tree) Variables() (complaints []string) {
 				continue
 			}
 			for _, spec := range group.Specs {
-				complaints = append(complaints, t.badNames(checked, f, group, spec.(*ast.ValueSpec))...)
+				complaints = append(complaints, t.badNames(checked, group, spec.(*ast.ValueSpec))...)
 			}
 		}
 		complaints = append(complaints, t.writes(checked, f)...)
@@ -29,9 +29,9 @@ func (t *Tree) Variables() (complaints []string) {
 	return complaints
 }
 
-func (t *Tree) badNames(checked *checked, f *ast.File, group *ast.GenDecl, spec *ast.ValueSpec) (complaints []string) {
+func (t *Tree) badNames(checked *checked, group *ast.GenDecl, spec *ast.ValueSpec) (complaints []string) {
 	for i, name := range spec.Names {
-		if name.Name == "_" || isError(name.Name) || isStamp(f, spec) || isEmbedded(group.Doc, spec.Doc) || checked.isTable(spec, i) {
+		if name.Name == "_" || isError(name.Name) || isEmbedded(group.Doc, spec.Doc) || checked.isTable(spec, i) {
 			continue
 		}
 		complaints = append(complaints, fmt.Sprintf("%s: package variable %s: pass the value to who needs it", t.at(name.Pos()), name.Name))
@@ -41,10 +41,6 @@ func (t *Tree) badNames(checked *checked, f *ast.File, group *ast.GenDecl, spec 
 
 func isError(name string) bool {
 	return strings.HasPrefix(name, "err") || strings.HasPrefix(name, "Err")
-}
-
-func isStamp(f *ast.File, spec *ast.ValueSpec) bool {
-	return f.Name.Name == "main" && len(spec.Names) == 1 && spec.Names[0].Name == "version"
 }
 
 func isEmbedded(docs ...*ast.CommentGroup) bool {
