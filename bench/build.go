@@ -1,0 +1,89 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	// module is where this package and the pinned reference plugins live.
+	module = "github.com/braid-cni/braid"
+	// pluginsModule is the reference plugins' module.
+	pluginsModule = "github.com/containernetworking/plugins"
+)
+
+// BuildPlugins builds the reference plugins bridge and host-local from the module that pins them. It returns their
+// folder in the user's cache folder, which later runs find filled, and their version.
+func BuildPlugins(ctx context.Context) (dir, version string, err error) {
+	root, err := goTool(ctx, ".", "list", "-m", "-f", "{{.Dir}}", module)
+	if err != nil {
+		return "", "", err
+	}
+	pin := filepath.Join(root, "e2e", "binaries", "plugins")
+	if version, err = goTool(ctx, pin, "list", "-m", "-f", "{{.Version}}", pluginsModule); err != nil {
+		return "", "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", "", fmt.Errorf("find the cache folder: %w", err)
+	}
+	dir = filepath.Join(cache, "braid", "plugins-"+version)
+	if filled(dir, "bridge", "host-local") {
+		return dir, version, nil
+	}
+	return dir, version, build(ctx, pin, dir, pluginsModule+"/plugins/main/bridge", pluginsModule+"/plugins/ipam/host-local")
+}
+
+// BuildBraid builds the door and the agent into dir and returns the commit they are from.
+func BuildBraid(ctx context.Context, dir string) (commit string, err error) {
+	root, err := goTool(ctx, ".", "list", "-m", "-f", "{{.Dir}}", module)
+	if err != nil {
+		return "", err
+	}
+	if err := build(ctx, root, dir, "./cmd/braid", "./cmd/braidd"); err != nil {
+		return "", err
+	}
+	out, err := exec.CommandContext(ctx, "git", "-C", root, "describe", "--always", "--dirty").Output()
+	if err != nil {
+		return "unknown", nil
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// build builds packages into dir, as small static binaries: what a release of plugins is.
+func build(ctx context.Context, in, dir string, packages ...string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder of binaries: %w", err)
+	}
+	_, err := goTool(ctx, in, append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", dir + "/"}, packages...)...)
+	return err
+}
+
+// filled says whether a folder has all those files.
+func filled(dir string, names ...string) bool {
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// goTool runs the go command in a folder and returns what it prints.
+func goTool(ctx context.Context, in string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = in
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("run go %s: %w: %s", strings.Join(args, " "), err, stderr.String())
+	}
+	return strings.TrimSpace(string(out)), nil
+}
