@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -671,4 +673,23 @@ func TestAdopted(t *testing.T) {
 		w.del(t, p.with(t, &current.Result{CNIVersion: "1.1.0", Interfaces: []*current.Interface{{Name: "eth0", Sandbox: p.netns}}}))
 		want(t, "after DEL", w.Dump(t, p.netns), "host\npod0\n")
 	})
+}
+
+// TestReadmeRuns makes and removes the README's examples. The driver stands for any IPAM.
+func TestReadmeRuns(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	must(t, err)
+	for _, e := range regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		config := strings.Replace(e[1], "host-local", "test", 1)
+		each(t, func(t *testing.T, w *world) {
+			if strings.Contains(config, "vlan") {
+				needVLANs(t, w)
+			}
+			p := pod{id: "c1", netns: w.Netns(t), config: config}
+			result := w.add(t, p)
+			must(t, w.plugin.Check(t.Context(), p.with(t, result).request()))
+			w.del(t, p)
+			want(t, "after DEL", w.Dump(t), "host\n")
+		})
+	}
 }
