@@ -97,7 +97,7 @@ func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Co
 		return nil, nil, err
 	}
 	c := record(r, config, pod, plan)
-	if err := a.free(c); err != nil {
+	if err := errors.Join(a.Delegator.Find(c), a.free(c)); err != nil {
 		return nil, nil, err
 	}
 	if err := a.Store.Intend(c); err != nil {

@@ -374,3 +374,18 @@ func script(t *testing.T, name, body string) string {
 	}
 	return dir
 }
+
+func TestFindNamesEveryMissingPlugin(t *testing.T) {
+	f := newFixture(t)
+	inside := attachment("net2", "fake")
+	inside.Config = json.RawMessage(`{"cniVersion":"1.1.0","name":"n","plugins":[{"type":"fake","ipam":{"type":"noipam"}}]}`)
+	err := f.Find(pod(attachment("eth0", "fake"), attachment("net1", "absent"), inside))
+	for _, text := range []string{`"default/net1" on net1`, `"absent"`, `"default/net2" on net2`, `"noipam"`} {
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("got %v, want %q in it", err, text)
+		}
+	}
+	if err := f.Find(pod(attachment("eth0", "fake"))); err != nil {
+		t.Error(err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/types/create"
 
+	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/store"
 )
 
@@ -87,10 +88,11 @@ func (d *Delegator) routeDefault(c *store.Container, i int, restore func(v6 bool
 // default routes of families that it has none for, and lets them yield those that it has.
 func (d *Delegator) settleOwn(c *store.Container, i int, restore func(v6 bool) error) error {
 	a := &c.Attachments[i]
-	gateways, err := resultGateways(a.Result)
+	result, err := decodeResult(a.Result)
 	if err != nil {
 		return err
 	}
+	gateways := netattach.OwnGateways(result)
 	if len(gateways) == 0 {
 		return errors.New("default-route [] asks for the network's own gateway, and its result has none: name one, or configure a gateway")
 	}
@@ -138,16 +140,16 @@ func (d *Delegator) drop(netns string, a *store.Attachment) error {
 
 // editRoutes changes the routes of a stored result and leaves it in its own version.
 func editRoutes(a *store.Attachment, edit func([]*types.Route) []*types.Route) error {
-	result, err := create.CreateFromBytes(a.Result)
+	version, err := create.DecodeVersion(a.Result)
 	if err != nil {
 		return fmt.Errorf("read the result: %w", err)
 	}
-	r, err := current.NewResultFromResult(result)
+	r, err := decodeResult(a.Result)
 	if err != nil {
-		return fmt.Errorf("read the result: %w", err)
+		return err
 	}
 	r.Routes = edit(r.Routes)
-	converted, err := r.GetAsVersion(result.Version())
+	converted, err := r.GetAsVersion(version)
 	if err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
@@ -171,24 +173,12 @@ func defaultRoutes(gateways []netip.Addr) []*types.Route {
 	return routes
 }
 
-// resultGateways are the gateways of a result, the first of each family.
-func resultGateways(raw []byte) ([]netip.Addr, error) {
+func decodeResult(raw []byte) (*current.Result, error) {
 	result, err := create.CreateFromBytes(raw)
 	if err != nil {
 		return nil, fmt.Errorf("read the result: %w", err)
 	}
-	r, err := current.NewResultFromResult(result)
-	if err != nil {
-		return nil, fmt.Errorf("read the result: %w", err)
-	}
-	var gateways []netip.Addr
-	for _, ip := range r.IPs {
-		gateway, ok := netip.AddrFromSlice(ip.Gateway)
-		if gateway = gateway.Unmap(); ok && !familiesOf(gateways).has(gateway.Is6()) {
-			gateways = append(gateways, gateway)
-		}
-	}
-	return gateways, nil
+	return current.NewResultFromResult(result)
 }
 
 func familiesOf(addrs []netip.Addr) families {

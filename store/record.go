@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// A Container is all that is known of one pod sandbox: what was planned for it before anything was done, and the
-// results afterwards. DEL, CHECK, GC and the status publication need nothing else.
+// A Container is all that is known of one ADD of one pod sandbox: what was planned for it before anything was done, and
+// the results afterwards. DEL, CHECK, GC and the status publication need nothing else.
 type Container struct {
-	// ID is the runtime's container ID, the key of the record.
-	ID string `json:"id"`
+	// ID is the runtime's container ID, IfName its CNI_IFNAME: together the key of the record. A runtime may attach a
+	// container to several networks of its own, each under another name.
+	ID     string `json:"id"`
+	IfName string `json:"ifName"`
 	// Netns is the path of the network namespace as the runtime wrote it at ADD.
 	Netns string `json:"netns"`
 	Pod   Pod    `json:"pod"`
@@ -26,6 +28,12 @@ type Container struct {
 	Status    string `json:"status,omitempty"`
 	Published bool   `json:"published,omitempty"`
 }
+
+// Key is the key of the record.
+func (c *Container) Key() string { return Key(c.ID, c.IfName) }
+
+// Key is the key of the record of a container's interface.
+func Key(id, ifname string) string { return id + "/" + ifname }
 
 // A Pod names the pod of a container; all empty where the runtime named none.
 type Pod struct {

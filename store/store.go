@@ -90,18 +90,18 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Intend records a plan before anything of it is done. It replaces an earlier record of the same container.
 func (s *Store) Intend(c *Container) error {
-	return s.commit("intend", c.ID, func(b *bbolt.Bucket) error { return put(b, c) })
+	return s.commit("intend", c.Key(), func(b *bbolt.Bucket) error { return put(b, c) })
 }
 
 // Commit records the results of a plan that was carried out.
 func (s *Store) Commit(c *Container) error {
-	return s.commit("commit", c.ID, func(b *bbolt.Bucket) error { return put(b, c) })
+	return s.commit("commit", c.Key(), func(b *bbolt.Bucket) error { return put(b, c) })
 }
 
 // Published notes that the status of a container landed, if status is still what is stored for it.
-func (s *Store) Published(id, status string) error {
-	return s.commit("published", id, func(b *bbolt.Bucket) error {
-		c, err := get(b, id)
+func (s *Store) Published(key, status string) error {
+	return s.commit("published", key, func(b *bbolt.Bucket) error {
+		c, err := get(b, key)
 		if err != nil || c == nil || c.Status != status {
 			return err
 		}
@@ -111,16 +111,16 @@ func (s *Store) Published(id, status string) error {
 }
 
 // Forget drops a container of which nothing is left. A container that is not there is no error.
-func (s *Store) Forget(id string) error {
-	return s.commit("forget", id, func(b *bbolt.Bucket) error { return b.Delete([]byte(id)) })
+func (s *Store) Forget(key string) error {
+	return s.commit("forget", key, func(b *bbolt.Bucket) error { return b.Delete([]byte(key)) })
 }
 
 // commit runs one change in one transaction between the two kill points of its name.
-func (s *Store) commit(name, id string, change func(*bbolt.Bucket) error) error {
+func (s *Store) commit(name, key string, change func(*bbolt.Bucket) error) error {
 	s.point(name + ":before")
 	err := s.db.Update(func(tx *bbolt.Tx) error { return change(tx.Bucket([]byte(containerBucket))) })
 	if err != nil {
-		return fmt.Errorf("store (%s) container %s: %w", name, id, err)
+		return fmt.Errorf("store (%s) container %s: %w", name, key, err)
 	}
 	s.point(name + ":after")
 	return nil
@@ -132,17 +132,17 @@ func (s *Store) point(name string) {
 	}
 }
 
-// Container returns the record of a container, or nil when there is none.
-func (s *Store) Container(id string) (*Container, error) {
+// Container returns the record of that key, or nil when there is none.
+func (s *Store) Container(key string) (*Container, error) {
 	var c *Container
 	err := s.db.View(func(tx *bbolt.Tx) (err error) {
-		c, err = get(tx.Bucket([]byte(containerBucket)), id)
+		c, err = get(tx.Bucket([]byte(containerBucket)), key)
 		return err
 	})
 	return c, err
 }
 
-// Containers returns every record, in the order of the IDs. A record that cannot be read is reported in the error
+// Containers returns every record, in the order of the keys. A record that cannot be read is reported in the error
 // and left where it is; the others are returned with it.
 func (s *Store) Containers() ([]*Container, error) {
 	var all []*Container
@@ -165,21 +165,21 @@ func put(b *bbolt.Bucket, c *Container) error {
 	if err != nil {
 		return err
 	}
-	return b.Put([]byte(c.ID), raw)
+	return b.Put([]byte(c.Key()), raw)
 }
 
-func get(b *bbolt.Bucket, id string) (*Container, error) {
-	raw := b.Get([]byte(id))
+func get(b *bbolt.Bucket, key string) (*Container, error) {
+	raw := b.Get([]byte(key))
 	if raw == nil {
 		return nil, nil
 	}
-	return decode(id, raw)
+	return decode(key, raw)
 }
 
-func decode(id string, raw []byte) (*Container, error) {
+func decode(key string, raw []byte) (*Container, error) {
 	c := new(Container)
 	if err := json.Unmarshal(raw, c); err != nil {
-		return nil, fmt.Errorf("read the record of container %q: %w", id, err)
+		return nil, fmt.Errorf("read the record of container %q: %w", key, err)
 	}
 	return c, nil
 }

@@ -25,7 +25,7 @@ func open(t *testing.T, path string, hook Hook) *Store {
 
 func container(id string) *Container {
 	return &Container{
-		ID: id, Netns: "/run/netns/" + id, Pod: Pod{"default", "web", "u-1"},
+		ID: id, IfName: "eth0", Netns: "/run/netns/" + id, Pod: Pod{"default", "web", "u-1"},
 		Intended: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
 		Attachments: []Attachment{{
 			Network: "default/neta", IfName: "net1", Config: json.RawMessage(`{"name":"neta"}`),
@@ -49,7 +49,7 @@ func TestRecordSurvivesReopening(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	got, err := open(t, path, nil).Container("c1")
+	got, err := open(t, path, nil).Container("c1/eth0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,18 +66,18 @@ func TestPublishedOnlyForTheSameStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, step := range []struct {
-		id, status string
+		key, status string
 		want       bool
-	}{{"c1", "old", false}, {"c1", "new", true}, {"gone", "new", false}} {
-		if err := s.Published(step.id, step.status); err != nil {
+	}{{"c1/eth0", "old", false}, {"c1/eth0", "new", true}, {"gone/eth0", "new", false}} {
+		if err := s.Published(step.key, step.status); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Container(step.id)
+		got, err := s.Container(step.key)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if published := got != nil && got.Published; published != step.want {
-			t.Errorf("Published(%q, %q): published is %v, want %v", step.id, step.status, published, step.want)
+			t.Errorf("Published(%q, %q): published is %v, want %v", step.key, step.status, published, step.want)
 		}
 	}
 }
@@ -88,11 +88,11 @@ func TestForgetIsIdempotent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := s.Forget("c1"); err != nil {
+		if err := s.Forget("c1/eth0"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if c, err := s.Container("c1"); c != nil || err != nil {
+	if c, err := s.Container("c1/eth0"); c != nil || err != nil {
 		t.Errorf("after Forget: %+v, %v", c, err)
 	}
 }
@@ -125,7 +125,7 @@ func TestHookStandsAroundEachCommit(t *testing.T) {
 	var points []string
 	s := open(t, filepath.Join(t.TempDir(), "state.db"), func(p string) { points = append(points, p) })
 	c := container("c1")
-	for _, err := range []error{s.Intend(c), s.Commit(c), s.Published("c1", ""), s.Forget("c1")} {
+	for _, err := range []error{s.Intend(c), s.Commit(c), s.Published("c1/eth0", ""), s.Forget("c1/eth0")} {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/braid-cni/braid/agent"
+	"github.com/braid-cni/braid/cluster"
+	"github.com/braid-cni/braid/cluster/files"
+	"github.com/braid-cni/braid/cluster/kube"
+	"github.com/braid-cni/braid/delegate"
+	"github.com/braid-cni/braid/ipam"
+	"github.com/braid-cni/braid/ipam/hostlocal"
+	"github.com/braid-cni/braid/ipam/static"
+	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/plugins"
+	"github.com/braid-cni/braid/store"
+	"github.com/braid-cni/braid/wire"
+)
+
+// pluginWithin bounds one execution of a third-party plugin.
+const pluginWithin = 60 * time.Second
+
+// options are the flags.
+type options struct {
+	kubeconfig, nodeName, files string
+	socket, state, run, root    string
+	logLevel                    slog.LevelVar
+}
+
+// version is what the Go toolchain stamped: a release's tag, or a commit.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// command returns the command line, which logs to w.
+func command(w io.Writer) *cobra.Command {
+	o := new(options)
+	cmd := &cobra.Command{
+		Use:           "braidd",
+		Short:         "Node agent of Braid: every network a Kubernetes pod needs, from one CNI",
+		Version:       version(),
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.serve(cmd.Context(), slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: &o.logLevel})))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; empty uses the pod's service account")
+	f.StringVar(&o.nodeName, "node-name", os.Getenv("NODE_NAME"), "name of this node, default $NODE_NAME")
+	f.StringVar(&o.files, "files", "", "folder of NetworkAttachmentDefinitions and Pods, for a machine without a cluster")
+	f.StringVar(&o.socket, "socket", wire.Socket, "unix socket for the braid binary")
+	f.StringVar(&o.state, "state", "/var/lib/braid", "folder of the durable state")
+	f.StringVar(&o.run, "run", filepath.Dir(wire.Socket), "folder on a tmpfs for what need not survive a reboot")
+	f.StringVar(&o.root, "host-root", "/", "where the host's root file system is mounted")
+	f.TextVar(&o.logLevel, "log-level", &o.logLevel, "debug, info, warn or error")
+	return cmd
+}
+
+// serve constructs the agent and runs it until ctx is done.
+func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
+	view, tasks, err := o.view()
+	if err != nil {
+		return err
+	}
+	state, err := store.Open(filepath.Join(o.state, "braid.db"), nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, state.Close()) }()
+	publisher := agent.NewPublisher(state, view, log)
+	k := kernel.New(kernel.Options{Root: o.root})
+	handler := &agent.Agent{
+		Store: state, View: view, Kernel: k, Delegator: o.delegator(k), Publisher: publisher, Log: log,
+		Root: o.root, ReadyMark: filepath.Join(filepath.Dir(o.socket), filepath.Base(wire.ReadyMark)),
+	}
+	tasks = append(tasks, publisher, &agent.Server{Socket: o.socket, Handler: handler, Log: log})
+	log.Info("braidd starts", "version", version(), "node", o.nodeName, "socket", o.socket, "state", o.state)
+	return agent.Run(ctx, log, tasks...)
+}
+
+// view is the cluster, or the folder that stands for one, with the task that keeps it up to date.
+func (o *options) view() (cluster.View, []agent.Task, error) {
+	if o.files != "" {
+		return files.New(o.files), nil, nil
+	}
+	if o.nodeName == "" {
+		return nil, nil, errors.New("the node's name is unknown: set --node-name or $NODE_NAME")
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	if err != nil {
+		return nil, nil, fmt.Errorf("configure the Kubernetes client (is --kubeconfig right?): %w", err)
+	}
+	config.UserAgent = "braidd/" + version()
+	view, err := kube.New(config, o.nodeName)
+	if err != nil {
+		return nil, nil, err
+	}
+	return view, []agent.Task{view}, nil
+}
+
+// delegator puts the built-in plugins and the means to execute others together.
+func (o *options) delegator(k kernel.Kernel) *delegate.Delegator {
+	runner := delegate.Runner{
+		Root: o.root, Timeout: pluginWithin, InsideVariable: wire.InsideVariable, Env: []string{wire.SocketVariable + "=" + o.socket},
+	}
+	drivers := map[string]ipam.Driver{
+		"host-local": hostlocal.New(hostlocal.Options{Root: o.root}),
+		"static":     static.New(),
+	}
+	reaper := kernel.NewReaper(k)
+	return delegate.New(delegate.Options{
+		Builtins: plugins.Builtin(plugins.Deps{Kernel: k, Drivers: ipam.NewDrivers(ipam.Prefer, drivers, runner), IPAM: drivers}),
+		Runner:   runner,
+		Teardown: func() delegate.Teardown { return reaper.Teardown() },
+		Sandbox:  agent.Sandbox{Kernel: k},
+		CacheDir: filepath.Join(o.run, "libcni"),
+	})
+}
