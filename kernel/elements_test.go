@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -59,4 +60,43 @@ func TestElements(t *testing.T) {
 		must(t, h.UpdateElements(theirs, renamed))
 		want(t, "elements", sorted(elements(t, h)), sorted(theirs))
 	})
+}
+
+// Whoever flushes all rules takes ours along. The next element brings them back, each once.
+func TestElementsAfterFlush(t *testing.T) {
+	w := kerneltest.NewReal(t)
+	if _, err := exec.LookPath("nft"); err != nil {
+		t.Skip("needs the program nft (package nftables) to damage the rules")
+	}
+	h := host(t, w)
+	owner := kernel.NewOwner("c1", "eth0", "a")
+	all := append(kernel.MasqueradeElements(owner, "br0", []netip.Prefix{prefix("10.1.0.2/24"), prefix("fd00::2/64")}),
+		kernel.SpoofCheckElements(owner, "p", net.HardwareAddr{2, 1, 2, 3, 4, 5})...)
+	for _, damage := range []string{
+		"list ruleset",
+		"flush ruleset",
+		"flush chain inet braid postrouting; delete set inet braid masq6",
+		"flush chain bridge braid prerouting; delete set bridge braid spoofchecked",
+	} {
+		nft(t, w, damage)
+		must(t, h.UpdateElements(all, nil))
+		rules := nft(t, w, "list ruleset")
+		for text, times := range map[string]int{"masquerade fully-random": 2, " return": 5, " drop": 1} {
+			if n := strings.Count(rules, text); n != times {
+				t.Errorf("after %s: %q %d times, want %d, in\n%s", damage, text, n, times, rules)
+			}
+		}
+		want(t, "elements", sorted(elements(t, h)), sorted(all))
+	}
+}
+
+func nft(t *testing.T, w *kerneltest.World, command string) string {
+	t.Helper()
+	var out []byte
+	var err error
+	w.In(t, w.Host, func() { out, err = exec.Command("nft", command).CombinedOutput() })
+	if err != nil {
+		t.Fatalf("nft %s: %v: %s", command, err, out)
+	}
+	return string(out)
 }

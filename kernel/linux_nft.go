@@ -60,27 +60,26 @@ func (n *linuxNetns) withNft(f func(*nftables.Conn) error) error {
 func (n *linuxNetns) Elements() ([]Element, error) {
 	var elements []Element
 	err := n.withNft(func(conn *nftables.Conn) (err error) {
-		elements, _, err = readSets(conn, nftSets())
+		elements, err = readSets(conn, nftSets(), func(nftSet) error { return nil })
 		return err
 	})
 	return elements, err
 }
 
-// readSets also tells whether all the sets are there.
-func readSets(conn *nftables.Conn, sets []nftSet) (elements []Element, complete bool, err error) {
-	complete = true
+// readSets calls missing for each set that is not there.
+func readSets(conn *nftables.Conn, sets []nftSet, missing func(nftSet) error) ([]Element, error) {
+	var elements []Element
 	for _, s := range sets {
 		found, err := s.read(conn)
 		if errors.Is(err, unix.ENOENT) {
-			complete = false
-			continue
+			err = missing(s)
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		elements = append(elements, found...)
 	}
-	return elements, complete, nil
+	return elements, nil
 }
 
 // read asks for the set first, because the library hides the errno of a listing of elements.
@@ -119,14 +118,11 @@ func (n *linuxNetns) UpdateElements(add, del []Element) error {
 // update reads the sets that get elements, and deletes what is in the way of the new ones: leftovers of other
 // owners, whose name the kernel would keep with the element, or of other subnets.
 func (n *linuxNetns) update(conn *nftables.Conn, add, del []Element) error {
-	old, complete, err := readSets(conn, setsOf(add))
+	old, err := readSets(conn, setsOf(add), func(s nftSet) error {
+		return n.change("set up nft", func() error { return setUp(conn, s.family) })
+	})
 	if err != nil {
 		return err
-	}
-	if !complete {
-		if err := n.change("set up nft", func() error { return setUp(conn) }); err != nil {
-			return err
-		}
 	}
 	return n.change("update nft elements", func() error { return send(conn, add, withConflicts(del, old, add)) })
 }

@@ -21,8 +21,30 @@ const (
 	etherSource       = 6
 )
 
-// setUp makes tables, chains, sets and rules in one transaction. What exists stays, rules are written anew. The
-// rules read, for IPv4 and in the same way for IPv6:
+// A nftChain is the one base chain of one of our tables.
+type nftChain struct {
+	family   nftables.TableFamily
+	name     string
+	kind     nftables.ChainType
+	hook     *nftables.ChainHook
+	priority *nftables.ChainPriority
+	rules    func(map[string]*nftables.Set) [][]expr.Any
+}
+
+func nftChains() []nftChain {
+	return []nftChain{
+		{
+			nftables.TableFamilyINet, "postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting,
+			nftables.ChainPriorityNATSource, masqueradeRules,
+		}, {
+			nftables.TableFamilyBridge, "prerouting", nftables.ChainTypeFilter, nftables.ChainHookPrerouting,
+			nftables.ChainPriorityRaw, spoofRules,
+		},
+	}
+}
+
+// setUp makes the table, chain, sets and rules of one family in one transaction. What exists stays, rules are
+// written anew. The rules read, for IPv4 and in the same way for IPv6:
 //
 //	table inet braid, chain postrouting: type nat hook postrouting priority srcnat
 //	    ip daddr 224.0.0.0/4 return
@@ -33,38 +55,34 @@ const (
 //	    iifname @spoofchecked drop
 //
 // iifname in postrouting needs Linux 5.7, sets of ranges with several fields 5.6.
-func setUp(conn *nftables.Conn) error {
-	sets, err := addSets(conn)
-	if err != nil {
-		return err
-	}
+func setUp(conn *nftables.Conn, family nftables.TableFamily) error {
 	accept := nftables.ChainPolicyAccept
-	postrouting := conn.AddChain(&nftables.Chain{
-		Table: sets["masq4"].Table, Name: "postrouting", Type: nftables.ChainTypeNAT,
-		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource, Policy: &accept,
-	})
-	prerouting := conn.AddChain(&nftables.Chain{
-		Table: sets["allowedmacs"].Table, Name: "prerouting", Type: nftables.ChainTypeFilter,
-		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityRaw, Policy: &accept,
-	})
-	// The chains exist by now, if only in this transaction; emptied, a second run does not double the rules.
-	conn.FlushChain(postrouting)
-	conn.FlushChain(prerouting)
-	for _, rule := range masqueradeRules(sets) {
-		conn.AddRule(&nftables.Rule{Table: postrouting.Table, Chain: postrouting, Exprs: rule})
-	}
-	for _, rule := range spoofRules(sets) {
-		conn.AddRule(&nftables.Rule{Table: prerouting.Table, Chain: prerouting, Exprs: rule})
+	for _, c := range nftChains() {
+		if c.family != family {
+			continue
+		}
+		table := conn.AddTable(&nftables.Table{Name: NftTable, Family: family})
+		sets, err := addSets(conn, family)
+		if err != nil {
+			return err
+		}
+		chain := conn.AddChain(&nftables.Chain{
+			Table: table, Name: c.name, Type: c.kind, Hooknum: c.hook, Priority: c.priority, Policy: &accept,
+		})
+		// The chain exists by now, if only in this transaction; emptied, a second run does not double the rules.
+		conn.FlushChain(chain)
+		for _, rule := range c.rules(sets) {
+			conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: rule})
+		}
 	}
 	return conn.Flush()
 }
 
-func addSets(conn *nftables.Conn) (map[string]*nftables.Set, error) {
+func addSets(conn *nftables.Conn, family nftables.TableFamily) (map[string]*nftables.Set, error) {
 	sets := make(map[string]*nftables.Set)
-	tables := make(map[nftables.TableFamily]*nftables.Table)
 	for _, s := range nftSets() {
-		if tables[s.family] == nil {
-			tables[s.family] = conn.AddTable(s.table())
+		if s.family != family {
+			continue
 		}
 		set, err := s.set()
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/plugins/bridge"
 	"github.com/braid-cni/braid/plugins/plugin"
 )
 
@@ -73,6 +74,22 @@ pod0
   route 10.8.0.0/16 dev eth0 via 10.1.0.9 proto 98
   route 10.9.0.0/16 dev eth0 via 10.1.0.254 table 100 metric 7 mtu 1300 advmss 1200 proto 98
   route fd00:9::/48 dev eth0 via fd00:1::1 metric 1024 proto 98
+`,
+		}, {
+			name: "routes without any gateway", config: `"ipam":{"type":"test"}`,
+			result: func(int) *current.Result {
+				return &current.Result{
+					IPs:    []*current.IPConfig{{Address: cidr("10.1.0.2/24")}},
+					Routes: []*types.Route{{Dst: cidr("10.8.0.0/16")}, {Dst: cidr("10.8.0.0/16")}},
+				}
+			},
+			want: `host
+  link br0 bridge mtu 1500 up alias "made by braid"
+  link $link veth mtu 1500 up alias "default/c1 eth0 net" master br0
+pod0
+  address eth0 10.1.0.2/24
+  link eth0 veth mtu 1500 up
+  route 10.8.0.0/16 dev eth0 proto 98
 `,
 		}, {
 			name: "masquerade", config: l3 + `,"ipMasq":true,"ipMasqBackend":"iptables"`, result: dual,
@@ -238,6 +255,48 @@ func TestAddFails(t *testing.T) {
 			want(t, tt.name, w.Dump(t, p.netns), before)
 			if leases := w.ipam.leases(); leases != 0 {
 				t.Errorf("%s: %d leases left", tt.name, leases)
+			}
+		}
+	})
+}
+
+// A process that is killed at any change of the kernel does nothing more. DEL, by its successor, finds it all.
+func TestKilled(t *testing.T) {
+	config := conf(l3 + `,"ipMasq":true,"macspoofchk":true,"hairpinMode":true`)
+	each(t, func(t *testing.T, w *world) {
+		w.ipam.result = dual
+		p := pod{id: "c1", netns: w.Netns(t), config: config}
+		w.add(t, p)
+		w.del(t, p)
+		before := w.Dump(t, p.netns)
+		for _, phase := range []string{"ADD", "DEL"} {
+			for n := 0; ; n++ {
+				if phase == "DEL" {
+					w.add(t, p)
+				}
+				left := n
+				w.Refuse(func(string) error {
+					if left--; left < 0 {
+						return errors.New("killed")
+					}
+					return nil
+				})
+				var err error
+				if phase == "ADD" {
+					_, err = w.plugin.Add(t.Context(), p.request())
+				} else {
+					err = w.tryDel(t, p)
+				}
+				w.Refuse(nil)
+				w.plugin = bridge.New(w.Kernel, w.ipam)
+				w.del(t, p)
+				want(t, fmt.Sprintf("%s killed after %d changes, then DEL", phase, n), w.Dump(t, p.netns), before)
+				if leases := w.ipam.leases(); leases != 0 {
+					t.Errorf("%s killed after %d changes: %d leases left", phase, n, leases)
+				}
+				if err == nil {
+					break
+				}
 			}
 		}
 	})

@@ -201,24 +201,36 @@ func (p *Plugin) removeIfEmpty(bridge string) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(links, func(l kernel.Link) bool { return l.Name == bridge && l.Kind == "bridge" })
-	if i < 0 {
-		return nil
-	}
-	gateways, pods, others := portsOf(links[i], links)
-	if pods > 0 {
-		return nil
-	}
-	doomed := gateways
-	if others == 0 && links[i].Alias == kernel.BridgeAlias {
-		doomed = append(doomed, bridge)
-	}
-	for _, name := range doomed {
+	for _, name := range doomed(bridge, links) {
 		if err := host.DelLink(name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// doomed names what goes of a bridge. A bridge that is still being made, under the lock that the caller has, was
+// left by a process that was killed.
+func doomed(bridge string, links []kernel.Link) []string {
+	var names []string
+	temporary := kernel.TemporaryName(bridge)
+	for _, l := range links {
+		if l.Name == temporary {
+			names = append(names, temporary)
+		}
+		if l.Name != bridge || l.Kind != "bridge" {
+			continue
+		}
+		gateways, pods, others := portsOf(l, links)
+		if pods > 0 {
+			continue
+		}
+		names = append(names, gateways...)
+		if others == 0 && l.Alias == kernel.BridgeAlias {
+			names = append(names, bridge)
+		}
+	}
+	return names
 }
 
 // portsOf sorts a bridge's ports: those of VLAN gateways by name, those of pods and of strangers by number.

@@ -21,8 +21,8 @@ const (
 	full6 = 1500 - 40 - 8
 )
 
-// real is a world whose packets move, or skips.
-func real(t *testing.T) *world {
+// realWorld is a world whose packets move, or skips.
+func realWorld(t *testing.T) *world {
 	t.Helper()
 	return newWorld(kerneltest.NewReal(t))
 }
@@ -75,7 +75,7 @@ func fixedDual(int) *current.Result {
 }
 
 func TestMasqueradePackets(t *testing.T) {
-	w := real(t)
+	w := realWorld(t)
 	w.outside(t)
 	w.ipam.result = fixedDual
 	hidden := pod{id: "hidden", netns: w.Netns(t), config: conf(`"isDefaultGateway":true,"ipMasq":true,"ipam":{"type":"test"}`)}
@@ -103,7 +103,7 @@ func TestMasqueradePackets(t *testing.T) {
 }
 
 func TestLargestPacket(t *testing.T) {
-	w := real(t)
+	w := realWorld(t)
 	one := pod{id: "one", netns: w.Netns(t), config: conf(l3)}
 	two := pod{id: "two", netns: w.Netns(t), config: conf(l3)}
 	w.add(t, one)
@@ -119,7 +119,7 @@ func TestLargestPacket(t *testing.T) {
 
 // The gateway answers at once over IPv6: no duplicate address detection holds it back.
 func TestGatewayPackets(t *testing.T) {
-	w := real(t)
+	w := realWorld(t)
 	w.ipam.result = fixedDual
 	p := pod{id: "c1", netns: w.Netns(t), config: conf(l3)}
 	w.add(t, p)
@@ -132,7 +132,7 @@ func TestGatewayPackets(t *testing.T) {
 }
 
 func TestSpoofCheckPackets(t *testing.T) {
-	w := real(t)
+	w := realWorld(t)
 	one := pod{id: "one", netns: w.Netns(t), config: conf(l3 + `,"macspoofchk":true`)}
 	two := pod{id: "two", netns: w.Netns(t), config: conf(l3)}
 	w.add(t, one)
@@ -146,7 +146,7 @@ func TestSpoofCheckPackets(t *testing.T) {
 }
 
 func TestIsolationPackets(t *testing.T) {
-	w := real(t)
+	w := realWorld(t)
 	var pods []pod
 	for _, id := range []string{"one", "two"} {
 		pods = append(pods, pod{id: id, netns: w.Netns(t), config: conf(l3 + `,"portIsolation":true`)})
@@ -162,7 +162,7 @@ func TestIsolationPackets(t *testing.T) {
 
 // TestRuleset reads back with nft what is written without it.
 func TestRuleset(t *testing.T) {
-	w := real(t)
+	w := realWorld(t)
 	if _, err := exec.LookPath("nft"); err != nil {
 		t.Skip("needs the program nft (package nftables) to read rules back")
 	}
