@@ -186,12 +186,16 @@ func TestReaper(t *testing.T) {
 func TestReaperAlone(t *testing.T) {
 	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
 		names, reaper := pods(t, w, 1), kernel.NewReaper(w.Kernel)
-		gone := reaper.Teardown()
-		gone.Links("braidfffffffff0")
-		start := time.Now()
-		must(t, gone.Flush(t.Context()))
-		if took := time.Since(start); took > kernel.Gather {
-			t.Errorf("nothing to delete took %v", took)
+		// The machine may be busy, but not each time for as long as the batch gathers.
+		fastest := time.Hour
+		for range 20 {
+			gone, start := reaper.Teardown(), time.Now()
+			gone.Links("braidfffffffff0")
+			must(t, gone.Flush(t.Context()))
+			fastest = min(fastest, time.Since(start))
+		}
+		if fastest >= kernel.Gather {
+			t.Errorf("nothing to delete took %v at best", fastest)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

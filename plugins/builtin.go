@@ -17,19 +17,18 @@ type Deps struct {
 	IPAM map[string]ipam.Driver
 }
 
-// Builtin returns the built-in plugins by type. A plugin answers to its short name and to "braid-" and that
-// name, which is the name of its file outside Braid; both are the same value, for the sake of its locks. It is to
-// be called once in a process. An IPAM driver does not replace a plugin of the same name.
+// Builtin returns the built-in plugins by type. Each also answers to "braid-" and its type, the name of its file
+// outside Braid; both are the same value, for the sake of its locks. It is to be called once in a process.
 func Builtin(d Deps) map[string]plugin.Plugin {
-	bridges := bridge.New(d.Kernel, d.Drivers)
-	table := map[string]plugin.Plugin{
-		"bridge":       bridges,
-		"braid-bridge": bridges,
-	}
+	builtin := make(map[string]plugin.Plugin)
 	for typ, driver := range d.IPAM {
-		if table[typ] == nil {
-			table[typ] = ipamPlugin{driver}
-		}
+		builtin[typ] = addresses{driver}
+	}
+	// After the drivers, so that none of them replaces a plugin of the same name.
+	builtin["bridge"] = bridge.New(d.Kernel, d.Drivers)
+	table := make(map[string]plugin.Plugin, 2*len(builtin))
+	for typ, p := range builtin {
+		table[typ], table["braid-"+typ] = p, p
 	}
 	return table
 }

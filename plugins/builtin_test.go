@@ -50,7 +50,7 @@ func TestBuiltin(t *testing.T) {
 		IPAM:   map[string]ipam.Driver{"host-local": driver, "static": driver, "bridge": driver},
 	})
 	names := slices.Sorted(maps.Keys(table))
-	if got := strings.Join(names, " "); got != "braid-bridge bridge host-local static" {
+	if got := strings.Join(names, " "); got != "braid-bridge braid-host-local braid-static bridge host-local static" {
 		t.Errorf("types: %s", got)
 	}
 	if table["bridge"] != table["braid-bridge"] {
@@ -69,10 +69,9 @@ func TestIPAMPlugin(t *testing.T) {
 	if _, err := p.Add(ctx, r); err != nil {
 		t.Error(err)
 	}
-	later := *r
-	later.Teardown = down
+	r.Teardown = down
 	for _, err := range []error{
-		p.Check(ctx, r), p.Del(ctx, r), p.Del(ctx, &later),
+		p.Check(ctx, r), p.Del(ctx, r),
 		p.GC(ctx, &plugin.GCRequest{Valid: []ipam.Attachment{{ContainerID: "c2"}}}),
 		p.Status(ctx, &plugin.StatusRequest{Config: []byte("{}")}), down.Flush(ctx),
 	} {
@@ -80,7 +79,7 @@ func TestIPAMPlugin(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	want := "add c1 eth0 A=1 {} /n /opt|check c1|del c1|gc c2|status {}|del c1"
+	want := "add c1 eth0 A=1 {} /n /opt|check c1|gc c2|status {}|del c1"
 	if got := strings.Join(*driver, "|"); got != want {
 		t.Errorf("calls\n got %s\nwant %s", got, want)
 	}
