@@ -21,12 +21,13 @@ build:
 test: setup build lint bin/rungs
 	bin/rungs
 
-# One rung alone: unit tests with those on this machine's kernel, those under user-mode Linux, those on a cluster.
+# Single rungs: unit tests with those on this machine's kernel; what its kernel cannot run, under user-mode Linux; those on
+# a cluster.
 unit: setup bin/rungs
 	bin/rungs unit+kernel
 
 vm: setup bin/rungs
-	bin/rungs vm
+	bin/rungs unit+kernel vm
 
 e2e: setup build bin/rungs
 	bin/rungs cluster

@@ -25,8 +25,6 @@ func features() []feature {
 		{name: "bond"},
 		{name: "netem"},
 		{name: "bridge conntrack"},
-		{name: "nftables"},
-		{name: "nf_tables"},
 		{name: "WireGuard", nowhere: true},
 		{name: "netkit", nowhere: true},
 	}

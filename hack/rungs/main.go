@@ -41,7 +41,7 @@ func Run(ctx context.Context, args []string, out io.Writer) int {
 		if r.name == clusterRung {
 			programs.wait(t, out)
 		}
-		for _, step := range r.steps {
+		for _, step := range r.steps(t) {
 			step.run(ctx, t, out)
 		}
 	}
@@ -67,6 +67,9 @@ func choose(names []string) ([]rung, error) {
 		i := slices.IndexFunc(all, func(r rung) bool { return r.name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("no rung %q: name %s, %s or %s", name, kernelRung, vmRung, clusterRung)
+		}
+		if name == vmRung && !slices.Contains(names, kernelRung) {
+			return nil, fmt.Errorf("%s runs what %s skips: name both", vmRung, kernelRung)
 		}
 		chosen = append(chosen, all[i])
 	}

@@ -8,38 +8,46 @@ const (
 	clusterRung = "cluster"
 )
 
-// A rung is one place to run tests in: one or more runs of the go command.
+// A rung is one place to run tests in: one or more runs of the go command,
+// which may depend on what the rungs before have seen.
 type rung struct {
 	name  string
-	steps []step
+	steps func(*tally) []step
 }
 
 // rungTable lists the rungs in the order in which they run: what is quick and
 // says most about a mistake comes first. Root is the checkout's absolute path.
 func rungTable(root string) []rung {
-	vm := filepath.Join(root, "bin", "vm")
 	return []rung{
-		// Root's tests of one package at a time would be too slow, of three or
-		// more at once too many for two processors and their deadlines.
-		{kernelRung, []step{
-			{args: test("-p=2", "-timeout=15m"), packages: []string{"./..."}},
-		}},
-		{vmRung, []step{
-			{args: []string{"-C", "e2e", "build", "-o", vm, "./vm/cmd/vm"}},
-			{args: test("-p=2", "-timeout=15m", "-exec="+vm), packages: guestPackages()},
-			{dir: "e2e", args: test("-timeout=15m"), packages: []string{"./vm/..."}},
-		}},
-		// One package at a time: each has a whole cluster up.
-		{clusterRung, []step{
-			{dir: "e2e", args: test("-p=1", "-timeout=60m"), packages: []string{"./..."}, except: "/e2e/vm"},
-		}},
+		{kernelRung, kernelSteps},
+		{vmRung, func(t *tally) []step { return guestSteps(t, filepath.Join(root, "bin", "vm")) }},
+		{clusterRung, clusterSteps},
 	}
 }
 
-// guestPackages are the packages whose tests meet kernel features that test
-// machines may lack.
-func guestPackages() []string {
-	return []string{"./kernel/...", "./plugins/...", "./fabric/..."}
+// kernelSteps runs two packages at a time: more on two processors miss their
+// deadlines.
+func kernelSteps(*tally) []step {
+	return []step{{args: test("-p=2", "-timeout=15m"), packages: []string{"./..."}}}
+}
+
+// guestSteps runs in a guest what this machine's kernel made tests skip, and
+// on the machine the guest's own tests. What passed here is not run again: the
+// guest's kernel lacks features too.
+func guestSteps(t *tally, vm string) []step {
+	steps := []step{
+		{args: []string{"-C", "e2e", "build", "-o", vm, "./vm/cmd/vm"}},
+		{dir: "e2e", args: test("-timeout=15m"), packages: []string{"./vm/..."}},
+	}
+	for _, s := range skippedHere(t) {
+		steps = append(steps, step{args: test("-timeout=15m", "-exec="+vm, "-run="+s.pattern()), packages: []string{s.pkg}})
+	}
+	return steps
+}
+
+// clusterSteps runs one package at a time, for each has a whole cluster up.
+func clusterSteps(*tally) []step {
+	return []step{{dir: "e2e", args: test("-p=1", "-timeout=60m"), packages: []string{"./..."}, except: "/e2e/vm"}}
 }
 
 // test is a go test command; -count=1 because the kernel that a cached result

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestVerdict(t *testing.T) {
 		{"fails beside its subtests", []string{ev("run:A", "run:A/x", "pass:A/x", "fail:A", "fail:")}, "1 passed, 1 failed, 0 skipped", false},
 		{"skip passed elsewhere", []string{ev("run:A", "skip:A=kernel lacks ipvlan", "run:B", "pass:B", "pass:"), good},
 			"2 passed, 0 failed, 0 skipped", true},
-		{"skip passed elsewhere, the other way", []string{good, ev("run:A", "skip:A=kernel lacks nftables", "run:B", "pass:B", "pass:")},
+		{"skip passed elsewhere, the other way", []string{good, ev("run:A", "skip:A=kernel lacks netem", "run:B", "pass:B", "pass:")},
 			"2 passed, 0 failed, 0 skipped", true},
 		{"skip of a test that has subtests elsewhere", []string{ev("run:A", "skip:A=kernel lacks ipvlan", "run:B", "pass:B", "pass:"),
 			ev("run:A", "run:A/x", "pass:A/x", "pass:A", "pass:")}, "2 passed, 0 failed, 0 skipped", true},
@@ -152,7 +153,7 @@ func TestDie(t *testing.T) { os.Exit(3) }
 	var out strings.Builder
 	tally := newTally()
 	tally.begin(kernelRung)
-	step{dir: dir, args: test(), packages: []string{"./...", "./absent/..."}}.run(context.Background(), tally, &out)
+	step{dir: dir, args: test(), packages: []string{"./..."}}.run(context.Background(), tally, &out)
 	v := judge(tally)
 	// Failed: TestFail, TestDie and the build of b.
 	if v.passed != 1 || v.failed != 3 || v.skipped != 1 {
@@ -164,14 +165,33 @@ func TestDie(t *testing.T) { os.Exit(3) }
 	}
 }
 
+func TestGuestRunsWhatWasSkipped(t *testing.T) {
+	tally, _ := fed(t, ev("run:A", "skip:A=kernel lacks VRF", "run:B", "run:B/x.y", "run:B/z", "skip:B/x.y=kernel lacks ipvlan", "pass:B/z", "pass:B",
+		"run:C", "skip:C=too slow", "run:D", "skip:D=kernel lacks WireGuard", "pass:"))
+	got := skippedHere(tally)
+	if len(got) != 1 || got[0].pkg != "p" {
+		t.Fatalf("selected %v", got)
+	}
+	if want := `^A$|^B$/^x\.y$`; got[0].pattern() != want {
+		t.Errorf("the pattern is %q, want %q", got[0].pattern(), want)
+	}
+	steps := guestSteps(tally, "/bin/vm")
+	last := steps[len(steps)-1]
+	if len(steps) != 3 || !slices.Contains(last.args, "-exec=/bin/vm") || !slices.Contains(last.args, "-run="+got[0].pattern()) {
+		t.Errorf("the last of %d steps is %v", len(steps), last)
+	}
+}
+
 func TestChoose(t *testing.T) {
 	if all, err := choose(nil); err != nil || len(all) != 3 {
 		t.Errorf("no name chose %d rungs, %v", len(all), err)
 	}
-	if one, err := choose([]string{vmRung}); err != nil || len(one) != 1 || one[0].name != vmRung {
-		t.Errorf("%s chose %v, %v", vmRung, one, err)
+	if one, err := choose([]string{clusterRung}); err != nil || len(one) != 1 || one[0].name != clusterRung {
+		t.Errorf("%s chose %d rungs, %v", clusterRung, len(one), err)
 	}
-	if _, err := choose([]string{"attic"}); err == nil {
-		t.Error("a rung that does not exist was chosen")
+	for _, name := range []string{"attic", vmRung} {
+		if _, err := choose([]string{name}); err == nil {
+			t.Errorf("%s alone was chosen", name)
+		}
 	}
 }
