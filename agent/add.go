@@ -47,7 +47,7 @@ func (a *Agent) add(ctx context.Context, r *wire.Request) ([]byte, error) {
 		a.report(pod, cluster.Event{Warning: true, Reason: "NetworkAttachmentFailed", Message: err.Error()})
 		return nil, podError(pod, err)
 	}
-	a.report(pod, cluster.Event{Reason: "NetworksAttached", Message: summary(c)})
+	a.report(pod, cluster.Event{Reason: "AddedInterface", Message: summary(c)})
 	return runtimeResult(config, plan, c)
 }
 
