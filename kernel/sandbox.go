@@ -42,33 +42,55 @@ func LinkExists(k Kernel, netns, ifname string) (bool, error) {
 
 // RemoveDefaultRoutes deletes the default routes of some families by one link, in the main table of the
 // namespace at a path, and returns those it deleted, also when it then fails: RestoreRoutes undoes it. That
-// there are none is success.
+// there are none is success; an IPv4 route over several links is an error, for it cannot be deleted in part.
 func RemoveDefaultRoutes(k Kernel, netns, ifname string, families ...Family) ([]Route, error) {
 	var removed []Route
 	err := inside(k, netns, func(n Netns) error {
-		link, err := n.Link(ifname)
-		if err != nil {
-			return err
-		}
-		routes, err := n.Routes(0)
+		routes, err := defaultRoutes(n, ifname, families)
 		if err != nil {
 			return err
 		}
 		for _, r := range routes {
-			if r.Link != link.Index || r.Dst.Bits() != 0 || !slices.Contains(families, FamilyOf(r.Dst.Addr())) {
-				continue
-			}
 			if err := n.DelRoute(r); err != nil {
 				return err
 			}
 			removed = append(removed, r)
 		}
-		return nil
+		return noneLeft(n, ifname, families, len(removed))
 	})
 	if err != nil {
 		return removed, fmt.Errorf("remove default routes of %q in %q: %w", ifname, netns, err)
 	}
 	return removed, nil
+}
+
+func defaultRoutes(n Netns, ifname string, families []Family) ([]Route, error) {
+	link, err := n.Link(ifname)
+	if err != nil {
+		return nil, err
+	}
+	routes, err := n.Routes(0)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(routes, func(r Route) bool {
+		return r.Link != link.Index || r.Dst.Bits() != 0 || !slices.Contains(families, FamilyOf(r.Dst.Addr()))
+	}), nil
+}
+
+// noneLeft looks again, because the kernel says of one hop of several what it says of a route that is gone.
+func noneLeft(n Netns, ifname string, families []Family, removed int) error {
+	if removed == 0 {
+		return nil
+	}
+	left, err := defaultRoutes(n, ifname, families)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("route %s is still there; if it goes over several links, delete it with ip route", left[0])
+	}
+	return nil
 }
 
 // AddDefaultRoutes adds a default route by one link through each gateway, in the main table of the namespace at

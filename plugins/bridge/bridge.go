@@ -62,6 +62,9 @@ func (p *Plugin) Add(ctx context.Context, r *plugin.Request) (result *current.Re
 	if err := a.hide(); err != nil {
 		return nil, err
 	}
+	if err := a.waitRunning(ctx); err != nil {
+		return nil, err
+	}
 	if err := a.serveGateway(); err != nil {
 		return nil, err
 	}

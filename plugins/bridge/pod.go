@@ -109,7 +109,7 @@ func (p *Plugin) freeAddresses(ctx context.Context, c *config, r *plugin.Request
 	return nil
 }
 
-// configurePod sets the container end up with its addresses and routes, and waits until packets pass.
+// configurePod sets the container end up with its addresses and routes.
 func (a *attachment) configurePod(ctx context.Context) error {
 	if a.noContainerLink {
 		return nil
@@ -132,7 +132,7 @@ func (a *attachment) configurePod(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.waitRunning(ctx)
+	return nil
 }
 
 func (a *attachment) addAddresses() error {
@@ -228,17 +228,20 @@ func (a *attachment) settle(ctx context.Context) error {
 
 // waitRunning waits until the host end is operational, which it is soon after the container end went up.
 func (a *attachment) waitRunning(ctx context.Context) error {
+	if a.noContainerLink {
+		return nil
+	}
 	return poll(ctx, runningTimeout, func() (bool, error) {
 		link, err := a.host.Link(a.owner.Link)
 		return link.Running, err
 	}, fmt.Sprintf("wait for bridge port %q to come up", a.owner.Link))
 }
 
-// poll asks again after 0.5 ms, 1 ms, 2 ms and so on up to 50 ms.
+// poll asks again after 0.1 ms, 0.2 ms, 0.4 ms and so on up to 50 ms.
 func poll(ctx context.Context, timeout time.Duration, done func() (bool, error), what string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	for pause := 500 * time.Microsecond; ; pause = min(2*pause, 50*time.Millisecond) {
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		ok, err := done()
 		if ok || err != nil {
 			return err
