@@ -20,6 +20,8 @@ var (
 	ErrNoLink = errors.New("no such link")
 	// ErrNoVLANFiltering is returned by a kernel without CONFIG_BRIDGE_VLAN_FILTERING.
 	ErrNoVLANFiltering = errors.New("kernel lacks bridge vlan filtering (CONFIG_BRIDGE_VLAN_FILTERING)")
+	// ErrNoNftables is returned by a kernel without nftables in a family that is needed.
+	ErrNoNftables = errors.New("kernel lacks nftables (CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_BRIDGE, CONFIG_NFT_MASQ)")
 )
 
 // A Kernel opens network namespaces. It may be used by many goroutines.

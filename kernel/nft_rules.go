@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/google/nftables"
@@ -75,7 +76,12 @@ func setUp(conn *nftables.Conn, family nftables.TableFamily) error {
 			conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: rule})
 		}
 	}
-	return conn.Flush()
+	err := conn.Flush()
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		// The library adds an ENOENT for each message after the one that was refused.
+		return fmt.Errorf("set up nft table %q of family %d: %w", NftTable, family, ErrNoNftables)
+	}
+	return err
 }
 
 func addSets(conn *nftables.Conn, family nftables.TableFamily) (map[string]*nftables.Set, error) {

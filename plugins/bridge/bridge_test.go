@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -740,15 +741,19 @@ func TestReadmeRuns(t *testing.T) {
 	must(t, err)
 	for _, e := range regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		config := strings.Replace(e[1], "host-local", "test", 1)
-		each(t, func(t *testing.T, w *world) {
-			if strings.Contains(config, "vlan") {
-				needVLANs(t, w)
-			}
-			p := pod{id: "c1", netns: w.Netns(t), config: config}
-			result := w.add(t, p)
-			must(t, w.plugin.Check(t.Context(), p.with(t, result).request()))
-			w.del(t, p)
-			want(t, "after DEL", w.Dump(t), "host\n")
-		})
+		c := struct{ Name string }{}
+		must(t, json.Unmarshal([]byte(config), &c))
+		t.Run(c.Name, func(t *testing.T) { each(t, func(t *testing.T, w *world) { runExample(t, w, config) }) })
 	}
+}
+
+func runExample(t *testing.T, w *world, config string) {
+	if strings.Contains(config, "vlan") {
+		needVLANs(t, w)
+	}
+	p := pod{id: "c1", netns: w.Netns(t), config: config}
+	result := w.add(t, p)
+	must(t, w.plugin.Check(t.Context(), p.with(t, result).request()))
+	w.del(t, p)
+	want(t, "after DEL", w.Dump(t), "host\n")
 }
