@@ -27,6 +27,7 @@ type Agent struct {
 	Kernel    kernel.Kernel
 	Delegator *delegate.Delegator
 	Publisher *Publisher
+	Metrics   *Metrics
 	Log       *slog.Logger
 	// Root is the host's root, "/" outside a container.
 	Root string
@@ -45,6 +46,7 @@ func (a *Agent) Handle(ctx context.Context, r *wire.Request) *wire.Response {
 	start := time.Now()
 	log := a.Log.With("command", r.Command, "container", r.ContainerID, "interface", r.IfName)
 	output, err := a.dispatch(ctx, r)
+	a.Metrics.call(r.Command, err, time.Since(start))
 	if err != nil {
 		log.Error("call failed", "program", r.Program, "took", time.Since(start), "error", err)
 		return failure(versionOf(r.Config), err)

@@ -57,7 +57,7 @@ func newNode(t *testing.T, w *kerneltest.World) *node {
 	reaper := kernel.NewReaper(w.Kernel)
 	view := files.New(n.dir)
 	n.Agent = &Agent{
-		Store: state, View: view, Kernel: w.Kernel, Publisher: NewPublisher(state, view, log), Log: log,
+		Store: state, View: view, Kernel: w.Kernel, Publisher: NewPublisher(state, view, log), Metrics: NewMetrics(), Log: log,
 		Root: "/", ReadyMark: filepath.Join(t.TempDir(), "ready"),
 		Delegator: delegate.New(delegate.Options{
 			Builtins: plugins.Builtin(plugins.Deps{Kernel: w.Kernel, Drivers: ipam.NewDrivers(ipam.Prefer, drivers, runner), IPAM: drivers}),

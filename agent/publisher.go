@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
@@ -28,6 +29,9 @@ type Publisher struct {
 	view  cluster.View
 	log   *slog.Logger
 	queue workqueue.TypedRateLimitingInterface[string]
+
+	mu      sync.Mutex
+	pending map[string]bool // keys on the list, those that wait for another try included
 }
 
 var _ Task = (*Publisher)(nil)
@@ -35,14 +39,36 @@ var _ Task = (*Publisher)(nil)
 // NewPublisher returns a Publisher, which does nothing before Run.
 func NewPublisher(s *store.Store, view cluster.View, log *slog.Logger) *Publisher {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry)
-	return &Publisher{store: s, view: view, log: log, queue: workqueue.NewTypedRateLimitingQueue(limiter)}
+	return &Publisher{
+		store: s, view: view, log: log, queue: workqueue.NewTypedRateLimitingQueue(limiter), pending: map[string]bool{},
+	}
 }
 
 // String names the task.
 func (p *Publisher) String() string { return "status publisher" }
 
 // Publish puts a container's record on the list. It does not block.
-func (p *Publisher) Publish(key string) { p.queue.Add(key) }
+func (p *Publisher) Publish(key string) {
+	p.mark(key, true)
+	p.queue.Add(key)
+}
+
+// Pending is how many statuses have not landed yet.
+func (p *Publisher) Pending() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.pending)
+}
+
+func (p *Publisher) mark(key string, pending bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if pending {
+		p.pending[key] = true
+	} else {
+		delete(p.pending, key)
+	}
+}
 
 // Run publishes what is on the list and what an agent before this one left unpublished.
 func (p *Publisher) Run(ctx context.Context) error {
@@ -51,7 +77,9 @@ func (p *Publisher) Run(ctx context.Context) error {
 		p.log.Error("some stored containers cannot be read", "error", err)
 	}
 	for _, c := range containers {
-		p.queue.Add(c.Key())
+		if c.Attached && !c.Published {
+			p.Publish(c.Key())
+		}
 	}
 	stop := context.AfterFunc(ctx, p.queue.ShutDown)
 	defer stop()
@@ -81,6 +109,7 @@ func (p *Publisher) next(ctx context.Context) bool {
 		p.queue.AddRateLimited(key)
 	} else {
 		p.queue.Forget(key)
+		p.mark(key, false)
 	}
 	return true
 }

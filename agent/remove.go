@@ -84,7 +84,9 @@ func (a *Agent) drop(ctx context.Context, containers []*store.Container) error {
 	for _, c := range containers {
 		if err := a.remove(ctx, c, a.netns(c.Netns)); err != nil {
 			failures = append(failures, err)
+			continue
 		}
+		a.Metrics.collected.Inc()
 	}
 	return errors.Join(failures...)
 }

@@ -39,6 +39,9 @@ type Options struct {
 	// CacheDir is a folder on a tmpfs for libcni, which passes results from ADD to later verbs through files. What
 	// counts is in the store: the folder may be empty at any time.
 	CacheDir string
+	// Observe is told of every attachment made (ADD) or taken away (DEL), with the first plugin of its chain; nil for
+	// nobody.
+	Observe func(command, network, plugin string, err error, took time.Duration)
 }
 
 // A Delegator carries plans out. Its methods may be called from many goroutines, never twice at once for one container.
@@ -84,7 +87,9 @@ func (d *Delegator) attach(ctx context.Context, c *store.Container, i int) error
 	if err != nil {
 		return err
 	}
+	start := time.Now()
 	result, err := d.chain(c, a, nil).AddNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
+	d.observe("ADD", a, list, err, start)
 	if err != nil {
 		return err
 	}
@@ -117,7 +122,16 @@ func (d *Delegator) detach(ctx context.Context, c *store.Container, a *store.Att
 	if err := d.seedCache(list.Name, c, a); err != nil {
 		return err
 	}
-	return d.chain(c, a, t).DelNetworkList(ctx, list, runtimeConf(c, a, netns))
+	start := time.Now()
+	err = d.chain(c, a, t).DelNetworkList(ctx, list, runtimeConf(c, a, netns))
+	d.observe("DEL", a, list, err, start)
+	return err
+}
+
+func (d *Delegator) observe(command string, a *store.Attachment, list *libcni.NetworkConfigList, err error, start time.Time) {
+	if d.o.Observe != nil && len(list.Plugins) > 0 {
+		d.o.Observe(command, a.Network, list.Plugins[0].Network.Type, err, time.Since(start))
+	}
 }
 
 // Check asks every plugin of every attachment whether it is as its ADD left it, and reports all that is not.

@@ -35,6 +35,7 @@ const pluginWithin = 60 * time.Second
 type options struct {
 	kubeconfig, nodeName, files string
 	socket, state, run, root    string
+	health                      string
 	logLevel                    slog.LevelVar
 }
 
@@ -67,6 +68,7 @@ func command(w io.Writer) *cobra.Command {
 	f.StringVar(&o.socket, "socket", wire.Socket, "unix socket for the braid binary")
 	f.StringVar(&o.state, "state", "/var/lib/braid", "folder of the durable state")
 	f.StringVar(&o.run, "run", filepath.Dir(wire.Socket), "folder on a tmpfs for what need not survive a reboot")
+	f.StringVar(&o.health, "health", "", "address for /metrics, /healthz and /readyz, such as 127.0.0.1:9808; empty for none")
 	f.StringVar(&o.root, "host-root", "/", "where the host's root file system is mounted")
 	f.TextVar(&o.logLevel, "log-level", &o.logLevel, "debug, info, warn or error")
 	return cmd
@@ -84,12 +86,17 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
 	publisher := agent.NewPublisher(state, view, log)
+	metrics := agent.NewMetrics()
+	metrics.Pending(publisher)
 	k := kernel.New(kernel.Options{Root: o.root})
 	handler := &agent.Agent{
-		Store: state, View: view, Kernel: k, Delegator: o.delegator(k), Publisher: publisher, Log: log,
+		Store: state, View: view, Kernel: k, Delegator: o.delegator(k, metrics), Publisher: publisher, Metrics: metrics, Log: log,
 		Root: o.root, ReadyMark: filepath.Join(filepath.Dir(o.socket), filepath.Base(wire.ReadyMark)),
 	}
 	tasks = append(tasks, publisher, &agent.Server{Socket: o.socket, Handler: handler, Log: log})
+	if o.health != "" {
+		tasks = append(tasks, &agent.Health{Address: o.health, Metrics: metrics, View: view, Log: log})
+	}
 	log.Info("braidd starts", "version", version(), "node", o.nodeName, "socket", o.socket, "state", o.state)
 	return agent.Run(ctx, log, tasks...)
 }
@@ -115,7 +122,7 @@ func (o *options) view() (cluster.View, []agent.Task, error) {
 }
 
 // delegator puts the built-in plugins and the means to execute others together.
-func (o *options) delegator(k kernel.Kernel) *delegate.Delegator {
+func (o *options) delegator(k kernel.Kernel, metrics *agent.Metrics) *delegate.Delegator {
 	runner := delegate.Runner{
 		Root: o.root, Timeout: pluginWithin, InsideVariable: wire.InsideVariable, Env: []string{wire.SocketVariable + "=" + o.socket},
 	}
@@ -130,5 +137,6 @@ func (o *options) delegator(k kernel.Kernel) *delegate.Delegator {
 		Teardown: func() delegate.Teardown { return reaper.Teardown() },
 		Sandbox:  agent.Sandbox{Kernel: k},
 		CacheDir: filepath.Join(o.run, "libcni"),
+		Observe:  metrics.Attachment,
 	})
 }

@@ -1,0 +1,76 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/braid-cni/braid/cluster"
+)
+
+const (
+	// headerWithin bounds how long a client may take to send its request's header.
+	headerWithin = 5 * time.Second
+	// drainWithin bounds the end of requests under way when the agent stops.
+	drainWithin = 2 * time.Second
+)
+
+// Health is the task that serves /metrics, /healthz and /readyz over HTTP.
+type Health struct {
+	// Address is where it listens, such as "127.0.0.1:9808".
+	Address string
+	Metrics *Metrics
+	View    cluster.View
+	Log     *slog.Logger
+}
+
+var _ Task = (*Health)(nil)
+
+// String names the task.
+func (h *Health) String() string { return "health server" }
+
+// Run serves until ctx is done.
+func (h *Health) Run(ctx context.Context) error {
+	listener, err := net.Listen("tcp", h.Address)
+	if err != nil {
+		return fmt.Errorf("listen for health checks (is another agent running?): %w", err)
+	}
+	server := &http.Server{
+		Handler: h.mux(), ReadHeaderTimeout: headerWithin, ErrorLog: slog.NewLogLogger(h.Log.Handler(), slog.LevelWarn),
+	}
+	stop := context.AfterFunc(ctx, func() {
+		drain, cancel := context.WithTimeout(context.Background(), drainWithin)
+		defer cancel()
+		if server.Shutdown(drain) != nil {
+			server.Close()
+		}
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve health checks: %w", err)
+	}
+	return nil
+}
+
+func (h *Health) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(h.Metrics.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", h.ready)
+	return mux
+}
+
+// ready answers 503 with the reason while pods cannot be served.
+func (h *Health) ready(w http.ResponseWriter, _ *http.Request) {
+	if !h.View.Synced() {
+		http.Error(w, "not ready: the caches have not seen the cluster yet; is the API server in reach?", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
