@@ -97,13 +97,18 @@ func (p *Process) waitUntil(ctx context.Context, what string, ready func(context
 		if ready(ctx) {
 			return nil
 		}
-		err := ctx.Err()
-		if !p.Alive() {
-			err = errEnded
-		}
-		if err != nil {
-			return fmt.Errorf("wait for %s to %s: %w; the end of %s:\n%s", p.Name, what, err, p.Log, strings.TrimSpace(p.Tail()))
+		switch err := ctx.Err(); {
+		case !p.Alive():
+			return p.neverDid(what, errEnded)
+		case errors.Is(err, context.DeadlineExceeded):
+			return p.neverDid(what, err)
+		case err != nil: // told to give up: the log has nothing to do with it
+			return fmt.Errorf("wait for %s to %s: %w", p.Name, what, err)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+func (p *Process) neverDid(what string, err error) error {
+	return fmt.Errorf("wait for %s to %s: %w; the end of %s:\n%s", p.Name, what, err, p.Log, strings.TrimSpace(p.Tail()))
 }
