@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -33,10 +35,40 @@ func BuildPlugins(ctx context.Context) (dir, version string, err error) {
 		return "", "", fmt.Errorf("find the cache folder: %w", err)
 	}
 	dir = filepath.Join(cache, "braid", "plugins-"+version)
+	return dir, version, buildOnce(ctx, pin, dir)
+}
+
+// buildOnce fills a folder of plugins that other runs, and the tests on a cluster, share. Programs appear in it
+// whole, and under the lock that all of them take.
+func buildOnce(ctx context.Context, pin, dir string) error {
 	if filled(dir, "bridge", "host-local") {
-		return dir, version, nil
+		return nil
 	}
-	return dir, version, build(ctx, pin, dir, pluginsModule+"/plugins/main/bridge", pluginsModule+"/plugins/ipam/host-local")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder of plugins: %w", err)
+	}
+	lock, err := os.OpenFile(dir+".lock", os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("open the lock of the plugins' folder: %w", err)
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("lock the plugins' folder: %w", err)
+	}
+	fresh, err := os.MkdirTemp(filepath.Dir(dir), "building-")
+	if err != nil {
+		return fmt.Errorf("make a folder to build in: %w", err)
+	}
+	defer os.RemoveAll(fresh)
+	if err := build(ctx, pin, fresh, pluginsModule+"/plugins/main/bridge", pluginsModule+"/plugins/ipam/host-local"); err != nil {
+		return err
+	}
+	for _, name := range []string{"bridge", "host-local"} {
+		if err := os.Rename(filepath.Join(fresh, name), filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("put a plugin in place: %w", err)
+		}
+	}
+	return nil
 }
 
 // BuildBraid builds the door and the agent into dir and returns the commit they are from.

@@ -6,27 +6,9 @@ import (
 	"net/netip"
 
 	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/braid-cni/braid/ipam"
 )
-
-// rawNet is the part of a network configuration that host-local reads, exactly as it is written.
-type rawNet struct {
-	CNIVersion string          `json:"cniVersion"`
-	Name       string          `json:"name"`
-	IPAM       json.RawMessage `json:"ipam"`
-	PrevResult json.RawMessage `json:"prevResult"`
-	Args       struct {
-		CNI struct {
-			IPs []string `json:"ips"`
-		} `json:"cni"`
-	} `json:"args"`
-	RuntimeConfig struct {
-		IPs      []string            `json:"ips"`
-		IPRanges [][]json.RawMessage `json:"ipRanges"`
-	} `json:"runtimeConfig"`
-}
 
 // rawIPAM is the "ipam" object. The range that stands in it directly is the old form of one range.
 type rawIPAM struct {
@@ -67,26 +49,20 @@ type config struct {
 
 // parse reads a whole configuration and the CNI_ARGS of the call. Its error names every mistake at once.
 func parse(data []byte, args string) (*config, error) {
-	var n rawNet
-	if err := decodable(data); err != nil {
+	var m ipam.Mistakes
+	var i rawIPAM
+	n, err := m.Net(data, &i)
+	if err != nil {
 		return nil, err
 	}
-	var m ipam.Mistakes
-	m.DecodeKnown("", data, &n)
-	var i rawIPAM
-	if len(n.IPAM) == 0 {
-		m.Add("ipam", "", "is missing: write an object with a range")
-	} else {
-		m.Decode("ipam", n.IPAM, &i)
-	}
-	c := &config{place: parsePlace(&m, n.Name, i.DataDir), cniVersion: n.CNIVersion, prevResult: n.PrevResult}
+	c := &config{place: parsePlace(&m, n.Name, i.DataDir), prevResult: n.PrevResult, cniVersion: n.CNIVersion}
 	c.resolvConf = cleanPath(&m, "ipam.resolvConf", i.ResolvConf)
 	c.routes = m.Routes("ipam.routes", i.Routes)
-	c.sets = parseSets(&m, &n, &i)
+	c.sets = parseSets(&m, n, &i)
 	if m.Len() == 0 {
 		c.checkSets(&m)
 	}
-	asked := parseRequested(&m, &n, ipam.ParseArgs(args))
+	asked := parseRequested(&m, n, ipam.ParseArgs(args))
 	if m.Len() == 0 {
 		c.assign(&m, asked)
 	}
@@ -98,8 +74,12 @@ func parse(data []byte, args string) (*config, error) {
 
 // parseSets puts the range sets in the reference's order, which the numbers in last_reserved_ip.<set> hang on:
 // runtimeConfig.ipRanges, the old form, then ipam.ranges.
-func parseSets(m *ipam.Mistakes, n *rawNet, i *rawIPAM) []set {
-	sets := parseSetList(m, "runtimeConfig.ipRanges", n.RuntimeConfig.IPRanges)
+func parseSets(m *ipam.Mistakes, n *ipam.RawNet, i *rawIPAM) []set {
+	var runtime [][]json.RawMessage
+	if len(n.RuntimeConfig.IPRanges) > 0 {
+		m.DecodeKnown("runtimeConfig.ipRanges", n.RuntimeConfig.IPRanges, &runtime)
+	}
+	sets := parseSetList(m, "runtimeConfig.ipRanges", runtime)
 	old := rawRange{i.Subnet, i.RangeStart, i.RangeEnd, i.Gateway}
 	switch {
 	case old.Subnet != "":
@@ -136,9 +116,9 @@ func parseSetList(m *ipam.Mistakes, field string, raw [][]json.RawMessage) []set
 
 // checkSets finds what is wrong between ranges that are each right.
 func (c *config) checkSets(m *ipam.Mistakes) {
-	families := map[bool]int{}
+	var firsts []netip.Addr
 	for i, s := range c.sets {
-		families[s[0].first.Is4()]++
+		firsts = append(firsts, s[0].first)
 		s.checkInside(m, fmt.Sprintf("range set %d", i))
 		for j := range i {
 			if a, b, ok := overlap(c.sets[j], s); ok {
@@ -146,9 +126,5 @@ func (c *config) checkSets(m *ipam.Mistakes) {
 			}
 		}
 	}
-	if families[true] > 1 || families[false] > 1 {
-		if ok, _ := version.GreaterThanOrEqualTo(c.cniVersion, "0.3.0"); !ok {
-			m.Add("cniVersion", c.cniVersion, "allows one address of a family: write \"0.3.0\" or higher, or one range set of a family")
-		}
-	}
+	m.Families(c.cniVersion, firsts)
 }

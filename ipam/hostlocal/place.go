@@ -25,10 +25,10 @@ type place struct {
 
 // parsePlaceOnly reads no more of a configuration than DEL and GC need, so that a broken range keeps no address.
 func parsePlaceOnly(data []byte) (place, error) {
-	if err := decodable(data); err != nil {
+	if err := ipam.Decodable(data); err != nil {
 		return place{}, err
 	}
-	var n rawNet
+	var n ipam.RawNet
 	// Errors are left to what is missing afterwards: a wrong type in a field that is not used here does no harm.
 	_ = json.Unmarshal(data, &n)
 	var m ipam.Mistakes
@@ -68,15 +68,6 @@ func cleanPath(m *ipam.Mistakes, field, p string) string {
 		m.Add(field, p, "has a zero byte in it: remove it")
 	}
 	return path.Clean(p)
-}
-
-// decodable refuses what is no JSON object, with code 6.
-func decodable(data []byte) error {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil {
-		return ipam.Errorf(types.ErrDecodingFailure, "decode the network configuration: %w", err)
-	}
-	return nil
 }
 
 // failed names the network and its folder in an error, with code 5 unless it has one.

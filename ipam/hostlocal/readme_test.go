@@ -3,6 +3,7 @@ package hostlocal
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -32,6 +33,21 @@ func TestReadme(t *testing.T) {
 	for addr := range strings.FieldsSeq(got) {
 		if !strings.Contains(string(readme), addr) {
 			t.Errorf("the example gives %s, which README.md does not say", addr)
+		}
+	}
+}
+
+// TestReadmeFields finds every field that the configuration has.
+func TestReadmeFields(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range []any{rawIPAM{}, rawRange{}} {
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(raw)) {
+			if key := f.Tag.Get("json"); key != "name" && !strings.Contains(string(readme), "`"+key+"`") {
+				t.Errorf("README.md says nothing of %s", key)
+			}
 		}
 	}
 }

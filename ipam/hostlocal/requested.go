@@ -16,7 +16,7 @@ type request struct {
 }
 
 // parseRequested collects the addresses asked for in CNI_ARGS, args and runtimeConfig, each address once.
-func parseRequested(m *ipam.Mistakes, n *rawNet, args ipam.Args) []request {
+func parseRequested(m *ipam.Mistakes, n *ipam.RawNet, args ipam.Args) []request {
 	var asked []request
 	sources := []struct {
 		field  string

@@ -6,26 +6,9 @@ import (
 	"net/netip"
 
 	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/braid-cni/braid/ipam"
 )
-
-// rawNet is the part of a network configuration that static reads, exactly as it is written.
-type rawNet struct {
-	CNIVersion string          `json:"cniVersion"`
-	Name       string          `json:"name"`
-	IPAM       json.RawMessage `json:"ipam"`
-	PrevResult json.RawMessage `json:"prevResult"`
-	Args       struct {
-		CNI struct {
-			IPs []string `json:"ips"`
-		} `json:"cni"`
-	} `json:"args"`
-	RuntimeConfig struct {
-		IPs []string `json:"ips"`
-	} `json:"runtimeConfig"`
-}
 
 // rawIPAM is the "ipam" object.
 type rawIPAM struct {
@@ -60,25 +43,22 @@ type address struct {
 
 // parse reads a whole configuration and the CNI_ARGS of the call. Its error names every mistake at once.
 func parse(data []byte, args string) (*config, error) {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(data, &object); err != nil {
-		return nil, ipam.Errorf(types.ErrDecodingFailure, "decode the network configuration: %w", err)
-	}
 	var m ipam.Mistakes
-	var n rawNet
-	m.DecodeKnown("", data, &n)
 	var i rawIPAM
-	if len(n.IPAM) == 0 {
-		m.Add("ipam", "", "is missing: write an object with addresses")
-	} else {
-		m.Decode("ipam", n.IPAM, &i)
+	n, err := m.Net(data, &i)
+	if err != nil {
+		return nil, err
 	}
 	c := &config{cniVersion: n.CNIVersion, prevResult: n.PrevResult, routes: m.Routes("ipam.routes", i.Routes)}
 	if len(i.DNS) > 0 {
 		m.Decode("ipam.dns", i.DNS, &c.dns)
 	}
-	c.addresses = parseAddresses(&m, &n, &i, ipam.ParseArgs(args))
-	c.checkFamilies(&m)
+	c.addresses = parseAddresses(&m, n, &i, ipam.ParseArgs(args))
+	var addrs []netip.Addr
+	for _, a := range c.addresses {
+		addrs = append(addrs, a.prefix.Addr())
+	}
+	m.Families(c.cniVersion, addrs)
 	if err := m.Err(fmt.Sprintf("read the static configuration of network %q", n.Name)); err != nil {
 		return nil, err
 	}
@@ -87,7 +67,7 @@ func parse(data []byte, args string) (*config, error) {
 
 // parseAddresses reads every source of addresses. CNI_ARGS IP adds to the configuration's; args.cni.ips replaces
 // both; runtimeConfig.ips replaces all. What is replaced must be right nevertheless.
-func parseAddresses(m *ipam.Mistakes, n *rawNet, i *rawIPAM, args ipam.Args) []address {
+func parseAddresses(m *ipam.Mistakes, n *ipam.RawNet, i *rawIPAM, args ipam.Args) []address {
 	configured := append(parseConfigured(m, i.Addresses), parsePrefixes(m, "CNI_ARGS IP", args.List("IP"))...)
 	asked := parsePrefixes(m, "args.cni.ips", n.Args.CNI.IPs)
 	runtime := parsePrefixes(m, "runtimeConfig.ips", n.RuntimeConfig.IPs)
@@ -167,17 +147,4 @@ func setGateway(addresses []address, gateway netip.Addr) bool {
 		}
 	}
 	return found
-}
-
-// checkFamilies refuses more addresses than an old CNI version has places for.
-func (c *config) checkFamilies(m *ipam.Mistakes) {
-	families := map[bool]int{}
-	for _, a := range c.addresses {
-		families[a.prefix.Addr().Is4()]++
-	}
-	if families[true] > 1 || families[false] > 1 {
-		if ok, _ := version.GreaterThanOrEqualTo(c.cniVersion, "0.3.0"); !ok {
-			m.Add("cniVersion", c.cniVersion, `allows one address of a family: write "0.3.0" or higher, or one address of a family`)
-		}
-	}
 }
