@@ -29,6 +29,8 @@ type Agent struct {
 	Publisher *Publisher
 	Metrics   *Metrics
 	Log       *slog.Logger
+	// Node is the node's name, for those who ask; it may be empty.
+	Node string
 	// Root is the host's root, "/" outside a container.
 	Root string
 	// ReadyMark is touched whenever STATUS is answered with success; see wire.ReadyMark.
@@ -59,6 +61,9 @@ func (a *Agent) dispatch(ctx context.Context, r *wire.Request) ([]byte, error) {
 	if err := check(r); err != nil {
 		return nil, err
 	}
+	if r.Command == wire.Inspect {
+		return a.inspect(r)
+	}
 	if typ, ok := strings.CutPrefix(r.Program, "braid-"); ok {
 		return a.Delegator.Direct(ctx, typ, directCall(r))
 	}
@@ -85,6 +90,9 @@ func (a *Agent) dispatch(ctx context.Context, r *wire.Request) ([]byte, error) {
 func check(r *wire.Request) error {
 	if r.Version != wire.Version {
 		return fmt.Errorf("the braid binary speaks version %d of the agent's protocol, this agent %d: update the older one", r.Version, wire.Version)
+	}
+	if r.Command == wire.Inspect {
+		return nil
 	}
 	if !slices.Contains(wire.CNIVersions(), versionOf(r.Config)) {
 		return invalid(types.ErrIncompatibleCNIVersion, fmt.Sprintf("cniVersion %q is not supported: use one of %s",

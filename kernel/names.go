@@ -63,11 +63,9 @@ func NetworkID(network string) string { return digest(network, 16) }
 // it is never cut, and it goes with the link.
 func NetworkAltName(link, network string) string { return link + "." + NetworkID(network) }
 
-// Alias is the text for people on a host-side link, "<namespace>/<pod> <ifname> <network>", without control
-// characters and cut to 255 bytes between two characters.
-func Alias(namespace, pod, ifname, network string) string {
-	return cut(printable(namespace+"/"+pod+" "+ifname+" "+network), maxAlias)
-}
+// Alias makes a text for people fit to stand on a link: without control characters, and cut to 255 bytes between two
+// characters.
+func Alias(text string) string { return cut(printable(text), maxAlias) }
 
 // RandomMAC returns a locally administered unicast address.
 func RandomMAC() net.HardwareAddr {

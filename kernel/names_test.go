@@ -37,7 +37,7 @@ func TestAlias(t *testing.T) {
 		{"cut inside a character", strings.Repeat("a", 251) + "é", "ns/" + strings.Repeat("a", 251)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := kernel.Alias("ns", tt.pod, "eth0", "ns/net")
+			got := kernel.Alias("ns/" + tt.pod + " eth0 ns/net")
 			want(t, "alias", got, tt.want)
 			if len(got) > 255 || !utf8.ValidString(got) {
 				t.Errorf("alias of %d bytes: %q", len(got), got)

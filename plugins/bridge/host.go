@@ -142,7 +142,7 @@ func (a *attachment) addVeth() error {
 // setPort marks the host end and sets the port, before the pod's end is up and can send.
 func (a *attachment) setPort(u *undo) error {
 	err := a.host.SetLink(a.owner.Link, kernel.LinkChange{
-		Alias: a.request.Alias, AltName: kernel.NetworkAltName(a.owner.Link, a.network),
+		Alias: kernel.Alias(a.request.Alias), AltName: kernel.NetworkAltName(a.owner.Link, a.network),
 	})
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func (p pod) request() *plugin.Request {
 	}
 	return &plugin.Request{
 		ContainerID: p.id, Netns: p.netns, IfName: ifname, Args: p.args, Config: []byte(p.config),
-		Alias: kernel.Alias("default", p.id, ifname, "net"),
+		Alias: "default/" + p.id + " " + ifname + " net",
 	}
 }
 

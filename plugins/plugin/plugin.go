@@ -39,7 +39,7 @@ type Request struct {
 	// Config is the complete network configuration as a plugin gets it on stdin, with name, cniVersion,
 	// runtimeConfig and prevResult.
 	Config []byte
-	// Alias is set as the ifalias of the host-side link, for people to read; at most 255 bytes.
+	// Alias is set as the ifalias of the host-side link, for people to read. What a link cannot take of it is left out.
 	Alias string
 	// Teardown takes what DEL removes. It is nil for the other verbs.
 	Teardown Teardown
