@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -55,15 +54,11 @@ func (f *Floor) Start(context.Context) error {
 
 // Add implements Subject with three messages a network.
 func (f *Floor) Add(_ context.Context, pod *Pod) error {
-	file, err := os.Open(pod.Netns)
+	file, inside, err := pod.open()
 	if err != nil {
-		return fmt.Errorf("open the pod's namespace: %w", err)
+		return err
 	}
 	defer file.Close()
-	inside, err := netlink.NewHandleAt(netns.NsHandle(file.Fd()), unix.NETLINK_ROUTE)
-	if err != nil {
-		return fmt.Errorf("open a netlink socket in the pod's namespace: %w", err)
-	}
 	defer inside.Close()
 	for i := range f.networks {
 		if err := f.veth(pod, i, int(file.Fd())); err != nil {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,6 +42,19 @@ func bindNamespace(path string) error {
 		return err
 	}
 	return unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")
+}
+
+// open opens the pod's namespace and a netlink socket in it. The caller closes both.
+func (p *Pod) open() (*os.File, *netlink.Handle, error) {
+	file, err := os.Open(p.Netns)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the pod's namespace: %w", err)
+	}
+	inside, err := netlink.NewHandleAt(netns.NsHandle(file.Fd()), unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open a netlink socket in the pod's namespace: %w", err), file.Close())
+	}
+	return file, inside, nil
 }
 
 // close removes every namespace.

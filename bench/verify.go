@@ -3,25 +3,18 @@ package bench
 import (
 	"fmt"
 	"net"
-	"os"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
 )
 
 // verify looks into the pod, outside the measured time: after ADD every interface is up with one IPv4 address, after
 // DEL none is there. A subject that does less than the others would win otherwise.
 func verify(pod *Pod, present bool, networks int) error {
-	file, err := os.Open(pod.Netns)
+	file, inside, err := pod.open()
 	if err != nil {
-		return fmt.Errorf("open the pod's namespace: %w", err)
+		return err
 	}
 	defer file.Close()
-	inside, err := netlink.NewHandleAt(netns.NsHandle(file.Fd()), unix.NETLINK_ROUTE)
-	if err != nil {
-		return fmt.Errorf("look into the pod's namespace: %w", err)
-	}
 	defer inside.Close()
 	for i := range networks {
 		link, err := inside.LinkByName(ifName(i))
