@@ -1,0 +1,116 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// Inspect is the command that asks what the agent attached. It changes nothing; Request.Args may name one pod by
+// K8S_POD_NAMESPACE and K8S_POD_NAME, and either alone. The answer's Output is an Inspection.
+const Inspect = "INSPECT"
+
+// The states of an interface, read from the kernel when the question is asked.
+const (
+	// StateUp: packets can pass.
+	StateUp = "up"
+	// StateDown: the interface is there, but it or its host side is down.
+	StateDown = "down"
+	// StateMissing: the interface or its network namespace is gone.
+	StateMissing = "missing"
+)
+
+// The states of a network-status annotation.
+const (
+	StatusPublished = "published"
+	StatusPending   = "pending"
+)
+
+// An Inspection is what an agent knows about its node.
+type Inspection struct {
+	Node       string      `json:"node,omitempty"`
+	Containers []Container `json:"containers"`
+}
+
+// A Container is one pod sandbox with the interfaces that Braid gave it.
+type Container struct {
+	ID        string `json:"id"`
+	Namespace string `json:"namespace,omitempty"`
+	Pod       string `json:"pod,omitempty"`
+	UID       string `json:"uid,omitempty"`
+	// Netns is the path of the network namespace as the runtime wrote it.
+	Netns string `json:"netns"`
+	// Attached is false while an ADD is under way, and after one that was broken off.
+	Attached bool      `json:"attached"`
+	Intended time.Time `json:"intended"`
+	// Status says whether the network-status annotation has landed; empty without a pod.
+	Status     string      `json:"status,omitempty"`
+	Interfaces []Interface `json:"interfaces"`
+}
+
+// An Interface is one interface of a pod as the kernel has it now. Of a missing one Addresses, MAC and MTU are those
+// of the result that ADD gave.
+type Interface struct {
+	Network   string   `json:"network"`
+	Name      string   `json:"name"`
+	Default   bool     `json:"default,omitempty"`
+	Addresses []string `json:"addresses,omitempty"`
+	MAC       string   `json:"mac,omitempty"`
+	MTU       int      `json:"mtu,omitempty"`
+	// HostLink is the host's end of the interface, Bridge what that end is a port of.
+	HostLink string `json:"hostLink,omitempty"`
+	Bridge   string `json:"bridge,omitempty"`
+	State    string `json:"state"`
+}
+
+// AskInspection asks the agent at a socket about one pod, or about all that match what is not empty of namespace and
+// name.
+func AskInspection(ctx context.Context, socket, namespace, name string) (*Inspection, error) {
+	request := &Request{
+		Version: Version, Program: "braidctl", Command: Inspect,
+		Args: "K8S_POD_NAMESPACE=" + namespace + ";K8S_POD_NAME=" + name, Config: []byte("{}"),
+	}
+	answer, err := ask(ctx, socket, request)
+	if err != nil {
+		return nil, fmt.Errorf("ask the agent at %s (is braidd running?): %w", socket, err)
+	}
+	if answer.Failed {
+		return nil, refusal(answer.Output)
+	}
+	inspection := new(Inspection)
+	if err := json.Unmarshal(answer.Output, inspection); err != nil {
+		return nil, fmt.Errorf("read the agent's inspection: %w", err)
+	}
+	return inspection, nil
+}
+
+// ask makes one call, which ends with ctx.
+func ask(ctx context.Context, socket string, r *Request) (*Response, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	if err := Write(conn, r); err != nil {
+		return nil, err
+	}
+	answer := new(Response)
+	if err := Read(conn, answer); err != nil {
+		return nil, errors.Join(ctx.Err(), err)
+	}
+	return answer, nil
+}
+
+// refusal is the error that an answer carries.
+func refusal(output []byte) error {
+	var e Error
+	if err := json.Unmarshal(output, &e); err != nil || e.Msg == "" {
+		return fmt.Errorf("the agent refused: %s", output)
+	}
+	return errors.New(e.Msg)
+}
