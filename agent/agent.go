@@ -36,7 +36,8 @@ type Agent struct {
 	// ReadyMark is touched whenever STATUS is answered with success; see wire.ReadyMark.
 	ReadyMark string
 
-	locks containerLocks
+	locks     containerLocks
+	readiness readiness
 	// gc is held for writing by GC, which must not run beside an ADD or DEL (CNI spec 1.1, GC).
 	gc sync.RWMutex
 }

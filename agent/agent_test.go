@@ -520,6 +520,33 @@ func TestStatusTouchesTheReadyMark(t *testing.T) {
 	})
 }
 
+// A plugin whose STATUS hangs must not make the node NotReady while it was ready before.
+func TestStatusOfASlowPluginIsTheLastOne(t *testing.T) {
+	n := newNode(t, kerneltest.NewFake())
+	dir, slow := t.TempDir(), filepath.Join(t.TempDir(), "slow")
+	script := "#!/bin/sh\n[ ! -e " + slow + " ] || sleep 5\n"
+	if err := os.WriteFile(filepath.Join(dir, "other"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := n.request("STATUS", "", "", "")
+	r.Path = dir
+	r.Config = []byte(`{"cniVersion":"1.1.0","name":"braid","type":"braid","clusterNetwork":{"cniVersion":"1.1.0","name":"n","type":"other"}}`)
+	for _, hangs := range []bool{false, true, true} {
+		if hangs {
+			if err := os.WriteFile(slow, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		if answer := n.Handle(context.Background(), r); answer.Failed {
+			t.Errorf("hangs %v: %s", hangs, answer.Output)
+		}
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("hangs %v: took %v", hangs, took)
+		}
+	}
+}
+
 // The file of the CNI that Braid chains on comes late, and is written in pieces.
 func TestConflistOfAnotherCNIIsWaitedFor(t *testing.T) {
 	eachNode(t, func(t *testing.T, n *node) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -15,28 +16,82 @@ import (
 	"github.com/braid-cni/braid/wire"
 )
 
-// statusWithin bounds the agent's part of STATUS; the door waits a second.
-const statusWithin = 800 * time.Millisecond
+const (
+	// statusWithin is how long STATUS waits for a fresh answer before it gives the last one; the door waits a second.
+	statusWithin = 700 * time.Millisecond
+	// inquiryWithin bounds one inquiry, which may execute a plugin of another CNI.
+	inquiryWithin = 30 * time.Second
+)
+
+// An inquiry is one look at whether the default network is ready. Its err is written before done is closed.
+type inquiry struct {
+	done chan struct{}
+	err  error
+}
+
+// readiness remembers the last inquiry that came to its end, and the one that is under way. The zero value is ready.
+type readiness struct {
+	mu            sync.Mutex
+	last, running *inquiry
+}
 
 // status is STATUS: ready once the caches were in sync and the default network can be planned and says it is ready. It
-// does not wait for anything.
+// does not wait for a plugin that is slow: the runtime holds a lock meanwhile, and what was true last time is the better
+// answer than none.
 func (a *Agent) status(ctx context.Context, r *wire.Request) error {
 	if !a.View.Synced() {
 		return invalid(codeNotAvailable, "the agent has not read the cluster yet: the API server may be out of reach")
 	}
-	config, _, err := netattach.ParseConfig(r.Config)
-	if err != nil {
-		return invalid(types.ErrInvalidNetworkConfig, err.Error())
+	q := a.readiness.inquire(func(ctx context.Context) error { return a.defaultReady(ctx, r) })
+	select {
+	case <-q.done:
+	case <-time.After(statusWithin):
+		q = a.readiness.latest()
+	case <-ctx.Done():
+		q = a.readiness.latest()
 	}
-	ctx, cancel := context.WithTimeout(ctx, statusWithin)
-	defer cancel()
-	if err := a.defaultReady(ctx, r, config); err != nil {
-		return err
+	if q == nil {
+		return invalid(codeNotAvailable, "the default network has not said yet whether it is ready")
+	}
+	if q.err != nil {
+		return q.err
 	}
 	return a.markReady()
 }
 
-func (a *Agent) defaultReady(ctx context.Context, r *wire.Request, config netattach.Config) error {
+// inquire starts an inquiry unless one is under way, and returns it.
+func (r *readiness) inquire(ask func(context.Context) error) *inquiry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running != nil {
+		return r.running
+	}
+	q := &inquiry{done: make(chan struct{})}
+	r.running = q
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), inquiryWithin)
+		defer cancel()
+		q.err = ask(ctx)
+		r.mu.Lock()
+		r.last, r.running = q, nil
+		r.mu.Unlock()
+		close(q.done)
+	}()
+	return q
+}
+
+// latest returns the last inquiry that came to its end, nil before the first.
+func (r *readiness) latest() *inquiry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
+
+func (a *Agent) defaultReady(ctx context.Context, r *wire.Request) error {
+	config, _, err := netattach.ParseConfig(r.Config)
+	if err != nil {
+		return invalid(types.ErrInvalidNetworkConfig, err.Error())
+	}
 	in := netattach.Input{Config: config, IfName: "eth0"}
 	if err := a.gather(ctx, &in); err != nil {
 		return invalid(codeNotAvailable, err.Error())

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"time"
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/braid-cni/braid/cluster"
 )
+
+// liveWithin bounds one live call, which otherwise waits for as long as a connection takes to fail.
+const liveWithin = 10 * time.Second
 
 // staticHash is the annotation that names a static pod as its kubelet and the runtime know it. The API server shows
 // a static pod by a mirror object with a UID of its own.
@@ -25,6 +29,8 @@ func (c *Cluster) Pod(ctx context.Context, namespace, name, uid string) (*cluste
 	if pod, ok := c.pods.lookup(ctx, namespace, name, fits); ok {
 		return view(pod), nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, liveWithin)
+	defer cancel()
 	pod, err := c.core.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, readError("pod", namespace, name, err)
@@ -41,6 +47,8 @@ func (c *Cluster) NAD(ctx context.Context, namespace, name string) (*nadv1.Netwo
 	if nad, ok := c.defs.lookup(ctx, namespace, name, fits); ok {
 		return nad, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, liveWithin)
+	defer cancel()
 	nad, err := c.nads.K8sCniCncfIoV1().NetworkAttachmentDefinitions(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, readError("NetworkAttachmentDefinition", namespace, name, err)
