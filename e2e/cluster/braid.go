@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 
 	"github.com/braid-cni/braid/e2e/binaries"
@@ -21,30 +22,45 @@ func (c *Cluster) InstallBraid(ctx context.Context, clusterNetwork any) error {
 		return err
 	}
 	for _, n := range c.Nodes {
-		if err := n.installBraid(ctx, clusterNetwork); err != nil {
+		if err := n.installBraid(ctx); err != nil {
 			return err
 		}
+	}
+	// Last: from now on the runtimes ask Braid.
+	if err := c.ConfigureBraid(ctx, map[string]any{"clusterNetwork": clusterNetwork}); err != nil {
+		return err
 	}
 	return c.WaitReady(ctx)
 }
 
-func (n *Node) installBraid(ctx context.Context, clusterNetwork any) error {
+// ConfigureBraid gives Braid's configuration these keys on every node, in place of those it has. When it returns,
+// the runtimes use it for the pods to come.
+func (c *Cluster) ConfigureBraid(ctx context.Context, keys map[string]any) error {
+	plugin := map[string]any{"type": "braid"}
+	maps.Copy(plugin, keys)
+	conflist, err := json.Marshal(map[string]any{"cniVersion": "1.1.0", "name": "braid", "plugins": []any{plugin}})
+	if err != nil {
+		return fmt.Errorf("write Braid's configuration: %w", err)
+	}
+	for _, n := range c.Nodes {
+		if err := n.WriteFile(braidConflist, conflist); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.Nodes {
+		if err := n.waitLoaded(ctx, conflist); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) installBraid(ctx context.Context) error {
 	door := filepath.Join(n.cluster.braidFolder(), "braid")
 	if err := n.CopyProgram(door, "braid", "braid-ipam", "braid-bridge", "braid-overlay", "braid-routed"); err != nil {
 		return err
 	}
-	if err := n.StartBraid(ctx); err != nil {
-		return err
-	}
-	conflist, err := json.Marshal(map[string]any{
-		"cniVersion": "1.1.0", "name": "braid",
-		"plugins": []any{map[string]any{"type": "braid", "clusterNetwork": clusterNetwork}},
-	})
-	if err != nil {
-		return fmt.Errorf("write Braid's configuration: %w", err)
-	}
-	// Last: from now on the runtime asks Braid.
-	return n.WriteFile(braidConflist, conflist)
+	return n.StartBraid(ctx)
 }
 
 // StartBraid starts the node's agent, also after a test has killed it, and waits until it listens.
