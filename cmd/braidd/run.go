@@ -91,7 +91,7 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 	k := kernel.New(kernel.Options{Root: o.root})
 	handler := &agent.Agent{
 		Store: state, View: view, Kernel: k, Delegator: o.delegator(k, metrics), Publisher: publisher, Metrics: metrics, Log: log,
-		Root: o.root, ReadyMark: filepath.Join(filepath.Dir(o.socket), filepath.Base(wire.ReadyMark)),
+		Node: o.nodeName, Root: o.root, ReadyMark: filepath.Join(filepath.Dir(o.socket), filepath.Base(wire.ReadyMark)),
 	}
 	tasks = append(tasks, publisher, &agent.Server{Socket: o.socket, Handler: handler, Log: log})
 	if o.health != "" {
