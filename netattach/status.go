@@ -102,13 +102,27 @@ func routeGateways(result *current.Result, fate Routes) (gateways []string) {
 		if route == nil || !isDefaultRoute(route) {
 			continue
 		}
-		gateway, ok := netip.AddrFromSlice(route.GW)
-		gateway = gateway.Unmap()
-		if dropped := gateway.Is4() && fate.DropV4 || gateway.Is6() && fate.DropV6; ok && !dropped {
+		gateway, ok := nextHop(result, route)
+		dropped := gateway.Is4() && fate.DropV4 || gateway.Is6() && fate.DropV6
+		if ok && !dropped && !slices.Contains(gateways, gateway.String()) {
 			gateways = append(gateways, gateway.String())
 		}
 	}
 	return gateways
+}
+
+// nextHop is the gateway of a route: where the route names none, plugins take that of the address.
+func nextHop(result *current.Result, route *types.Route) (netip.Addr, bool) {
+	if gateway, ok := netip.AddrFromSlice(route.GW); ok {
+		return gateway.Unmap(), true
+	}
+	_, bits := route.Dst.Mask.Size()
+	for _, gateway := range OwnGateways(result) {
+		if gateway.BitLen() == bits {
+			return gateway, true
+		}
+	}
+	return netip.Addr{}, false
 }
 
 func isDefaultRoute(route *types.Route) bool {
