@@ -68,7 +68,7 @@ func (n *Node) enter(argv []string) []string {
 	return append([]string{"nsenter", "--target", strconv.Itoa(n.holder.PID), "--net", "--mount", "--"}, argv...)
 }
 
-// StartContainerd starts the node's container runtime and waits until it listens.
+// StartContainerd starts the node's container runtime and waits until it serves kubelet.
 func (n *Node) StartContainerd(ctx context.Context) error {
 	programs := n.cluster.binaries.Containerd
 	argv := []string{filepath.Join(programs, "containerd"), "--config", n.file("containerd.toml")}
@@ -79,7 +79,7 @@ func (n *Node) StartContainerd(ctx context.Context) error {
 		return err
 	}
 	n.Containerd = p
-	return p.waitUntil(ctx, "listen", listening("unix", n.Path(containerdSocket)))
+	return p.waitUntil(ctx, "serve kubelet", n.runtimeServes)
 }
 
 // StartKubelet starts the node's kubelet and waits until it listens, which is when exec into pods works. The node
