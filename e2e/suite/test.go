@@ -87,7 +87,13 @@ func (t *Test) Exec(pod *corev1.Pod, argv ...string) string {
 // first's pods have come and gone, one on each node: with them come things that stay, as a bridge.
 func (t *Test) Unchanged(first map[string]string, f func(t *Test)) {
 	t.Helper()
-	t.Sub("first", func(t *Test) { t.RunPodOnEach("first", first) })
+	t.UnchangedAfter(func(t *Test) { t.RunPodOnEach("first", first) }, f)
+}
+
+// UnchangedAfter is Unchanged for pods that differ in more than annotations: first runs those before the baseline.
+func (t *Test) UnchangedAfter(first, f func(t *Test)) {
+	t.Helper()
+	t.Sub("first", first)
 	before := t.Snapshots()
 	t.Sub("pods", f)
 	after := t.Snapshots()

@@ -1,0 +1,185 @@
+package pods
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/containernetworking/cni/pkg/types/create"
+	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
+
+	"github.com/braid-cni/braid/e2e/suite"
+	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/store"
+)
+
+// agrees checks that the kernel, the stored results and the network-status annotation say the same of a pod, that the
+// pod has exactly these interfaces, and that the host side of each is found by name and alias.
+func (s *sandbox) agrees(t *suite.Test, interfaces ...string) {
+	t.Helper()
+	var names []string
+	for _, l := range s.links(t) {
+		names = append(names, l.Name)
+	}
+	if !slices.Equal(names, interfaces) {
+		t.Errorf("pod %s has interfaces %q, want %q", s.pod.Name, names, interfaces)
+	}
+	status := s.status(t)
+	if len(status) != len(s.record.Attachments) {
+		t.Fatalf("pod %s: status has %d networks, the store %d", s.pod.Name, len(status), len(s.record.Attachments))
+	}
+	var wanted []string
+	for i, a := range s.record.Attachments {
+		result := resultOf(t, a)
+		wanted = append(wanted, wantedRoutes(t, result, a.IfName)...)
+		s.resultAgrees(t, a, result)
+		s.statusAgrees(t, a, status[i])
+		s.hostSide(t, a)
+	}
+	s.routesAgree(t, wanted)
+}
+
+func resultOf(t *suite.Test, a store.Attachment) *current.Result {
+	t.Helper()
+	raw, err := create.CreateFromBytes(a.Result)
+	if err != nil {
+		t.Fatalf("result of %s: %v", a.Network, err)
+	}
+	result, err := current.NewResultFromResult(raw)
+	if err != nil {
+		t.Fatalf("result of %s: %v", a.Network, err)
+	}
+	return result
+}
+
+func (s *sandbox) resultAgrees(t *suite.Test, a store.Attachment, result *current.Result) {
+	t.Helper()
+	i := slices.IndexFunc(result.Interfaces, func(i *current.Interface) bool { return i.Sandbox == s.record.Netns })
+	if i < 0 {
+		t.Errorf("the result of %s has no interface in %s: %v", a.Network, s.record.Netns, result)
+		return
+	}
+	in, l := result.Interfaces[i], s.link(t, a.IfName)
+	if in.Name != l.Name || in.Mac != l.MAC || in.Mtu != l.MTU {
+		t.Errorf("%s: the result says %s %s mtu %d, the kernel %s %s mtu %d", a.Network, in.Name, in.Mac, in.Mtu, l.Name, l.MAC, l.MTU)
+	}
+	var ips []string
+	for _, ip := range result.IPs {
+		if *ip.Interface != i {
+			t.Errorf("%s: address %s is of interface %d, not %d", a.Network, &ip.Address, *ip.Interface, i)
+		}
+		ips = append(ips, ip.Address.String())
+	}
+	slices.Sort(ips)
+	if !slices.Equal(ips, l.prefixes()) {
+		t.Errorf("%s: the result has addresses %q, the kernel %q", a.Network, ips, l.prefixes())
+	}
+}
+
+// wantedRoutes are the routes of a result, with the network's gateway where a route names none.
+func wantedRoutes(t *suite.Test, result *current.Result, dev string) (lines []string) {
+	t.Helper()
+	for _, r := range result.Routes {
+		v4 := r.Dst.IP.To4() != nil
+		gateway := r.GW
+		for _, ip := range result.IPs {
+			if gateway == nil && (ip.Address.IP.To4() != nil) == v4 {
+				gateway = ip.Gateway
+			}
+		}
+		lines = append(lines, routeLine(r.Dst.String(), gateway.String(), dev))
+	}
+	return lines
+}
+
+func routeLine(dst, gateway, dev string) string {
+	return fmt.Sprintf("%s via %s dev %s", dst, gateway, dev)
+}
+
+// routesAgree checks that the pod has these routes, and those of the kernel for each address, and no others.
+func (s *sandbox) routesAgree(t *suite.Test, wanted []string) {
+	t.Helper()
+	var have []string
+	for family, everything := range map[string]string{"-4": "0.0.0.0/0", "-6": "::/0"} {
+		for _, r := range s.routes(t, family) {
+			if r.Protocol != "kernel" {
+				have = append(have, routeLine(strings.ReplaceAll(r.Dst, "default", everything), r.Gateway, r.Dev))
+			}
+		}
+	}
+	slices.Sort(wanted)
+	slices.Sort(have)
+	if !slices.Equal(wanted, have) {
+		t.Errorf("pod %s: the results have routes %q, the kernel %q", s.pod.Name, wanted, have)
+	}
+}
+
+var errNoStatus = errors.New("the pod has no network-status yet")
+
+// status waits for the annotation, which follows the pod's start.
+func (s *sandbox) status(t *suite.Test) []nadv1.NetworkStatus {
+	t.Helper()
+	var all []nadv1.NetworkStatus
+	t.Eventually(func() error {
+		text, err := t.Kube.Annotation(t.Ctx, s.pod.Namespace, s.pod.Name, nadv1.NetworkStatusAnnot)
+		if err == nil && text == "" {
+			err = fmt.Errorf("%w: %s", errNoStatus, s.pod.Name)
+		}
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal([]byte(text), &all)
+	})
+	return all
+}
+
+func (s *sandbox) statusAgrees(t *suite.Test, a store.Attachment, status nadv1.NetworkStatus) {
+	t.Helper()
+	l := s.link(t, a.IfName)
+	slices.Sort(status.IPs)
+	if status.Name != a.Network || status.Default != a.Default || status.Interface != l.Name ||
+		status.Mac != l.MAC || status.Mtu != l.MTU || !slices.Equal(status.IPs, l.ips()) {
+		t.Errorf("pod %s, network %s: the status says %+v, the kernel %+v", s.pod.Name, a.Network, status, l)
+	}
+	want := s.gateways(t, a.IfName)
+	slices.Sort(status.Gateway)
+	if !slices.Equal(status.Gateway, want) {
+		t.Errorf("pod %s, network %s: the status has gateways %q, the kernel %q", s.pod.Name, a.Network, status.Gateway, want)
+	}
+}
+
+// gateways are the next hops of the default routes by one interface, sorted.
+func (s *sandbox) gateways(t *suite.Test, dev string) (all []string) {
+	t.Helper()
+	for _, family := range []string{"-4", "-6"} {
+		for _, r := range s.routes(t, family) {
+			if r.Dst == "default" && r.Dev == dev {
+				all = append(all, netip.MustParseAddr(r.Gateway).String())
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// hostSide checks the other end of a built-in plugin's veth.
+func (s *sandbox) hostSide(t *suite.Test, a store.Attachment) {
+	t.Helper()
+	name := kernel.LinkName(s.record.ID, a.IfName)
+	alias := kernel.Alias(fmt.Sprintf("%s/%s %s %s", s.pod.Namespace, s.pod.Name, a.IfName, a.Network))
+	inside := s.link(t, a.IfName)
+	for _, l := range s.hostLinks(t) {
+		if l.Name != name {
+			continue
+		}
+		if l.Alias != alias || l.PeerIndex != inside.Index || inside.PeerIndex != l.Index || l.MTU != inside.MTU || l.Master == "" {
+			t.Errorf("the host side of %s in pod %s is %+v, want alias %q and peer %+v", a.IfName, s.pod.Name, l, alias, inside)
+		}
+		return
+	}
+	t.Errorf("%s has no link %s for %s of pod %s", s.node.Name, name, a.IfName, s.pod.Name)
+}
