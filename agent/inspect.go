@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,9 @@ func (a *Agent) inspect(r *wire.Request) ([]byte, error) {
 		}
 		answer.Containers = append(answer.Containers, shown)
 	}
+	slices.SortFunc(answer.Containers, func(x, y wire.Container) int {
+		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Pod, y.Pod), cmp.Compare(x.ID, y.ID))
+	})
 	return json.Marshal(answer)
 }
 

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/braid-cni/braid/lab"
+	"github.com/braid-cni/braid/wire"
+)
+
+// options are the flags that every command knows.
+type options struct {
+	socket string
+	// lab is the folder of a laboratory whose agents are asked instead of the one at socket.
+	lab    string
+	output string
+}
+
+// run is the whole program but for its exit status.
+func run(ctx context.Context, program string, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	cmd := command(program)
+	cmd.SetArgs(args)
+	cmd.SetIn(stdin)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	return cmd.ExecuteContext(ctx)
+}
+
+// exitStatus is 1 for an error. A program that was run in the laboratory hands its own on and has said why.
+func exitStatus(err error) (status int, said bool) {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0, true
+	case errors.As(err, &exit) && exit.ExitCode() > 0:
+		return exit.ExitCode(), true
+	}
+	return 1, false
+}
+
+// command returns the command line.
+func command(program string) *cobra.Command {
+	o := new(options)
+	cmd := &cobra.Command{
+		Use:           "braidctl",
+		Short:         "Look at Braid's networks on a node, and try them out in a laboratory",
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	if program == "kubectl-braid" {
+		cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl braid"}
+	}
+	f := cmd.PersistentFlags()
+	f.StringVar(&o.socket, "socket", defaultSocket(os.Getenv), "socket of the node's agent")
+	f.StringVar(&o.lab, "lab", "", "ask the agents of the laboratory in this folder (without a value "+lab.DefaultDir+")")
+	f.Lookup("lab").NoOptDefVal = lab.DefaultDir
+	cmd.AddCommand(o.podCommand(), o.networkCommand(), o.labCommand(), versionCommand())
+	return cmd
+}
+
+func defaultSocket(getenv func(string) string) string {
+	if socket := getenv(wire.SocketVariable); socket != "" {
+		return socket
+	}
+	return wire.Socket
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "braidctl", version())
+			return err
+		},
+	}
+}
+
+// version is what the Go toolchain stamped: a release's tag, or a commit.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// inspect asks the node's agent, or those of the laboratory. namespace and name choose pods where they are not empty.
+func (o *options) inspect(ctx context.Context, namespace, name string) ([]*wire.Inspection, error) {
+	sockets := []string{o.socket}
+	if o.lab != "" {
+		l, err := lab.Open(o.lab)
+		if err != nil {
+			return nil, err
+		}
+		sockets = l.Sockets()
+	}
+	var all []*wire.Inspection
+	for _, socket := range sockets {
+		inspection, err := wire.AskInspection(ctx, socket, namespace, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, inspection)
+	}
+	return all, nil
+}
