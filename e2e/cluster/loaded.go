@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
@@ -22,9 +20,9 @@ func (n *Node) waitLoaded(ctx context.Context, conflist []byte) error {
 
 // loadedConflists asks the container runtime which CNI configurations it uses.
 func (n *Node) loadedConflists(ctx context.Context) ([]string, error) {
-	conn, err := grpc.NewClient("unix://"+n.Path(containerdSocket), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := n.dialRuntime()
 	if err != nil {
-		return nil, fmt.Errorf("connect to containerd of %s: %w", n.Name, err)
+		return nil, err
 	}
 	defer conn.Close()
 	answer, err := cri.NewRuntimeServiceClient(conn).Status(ctx, &cri.StatusRequest{Verbose: true})

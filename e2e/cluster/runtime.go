@@ -1,44 +1,31 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"net"
-	"net/http"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// runtimeServes says whether the node's container runtime serves kubelet. It listens a moment before it does, and a
-// kubelet that starts in between ends. The question is the smallest there is, asked as gRPC frames it.
-func (n *Node) runtimeServes(ctx context.Context) bool {
-	emptyMessage := make([]byte, 5) // not compressed, no bytes
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost,
-		"http://containerd/runtime.v1.RuntimeService/Version", bytes.NewReader(emptyMessage))
+// dialRuntime connects to the node's container runtime, to speak with it as kubelet does.
+func (n *Node) dialRuntime() (*grpc.ClientConn, error) {
+	conn, err := grpc.NewClient("unix://"+n.Path(containerdSocket), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		return false
+		return nil, fmt.Errorf("connect to containerd of %s: %w", n.Name, err)
 	}
-	request.Header.Set("Content-Type", "application/grpc")
-	request.Header.Set("TE", "trailers")
-	transport := n.runtimeTransport()
-	defer transport.CloseIdleConnections()
-	response, err := transport.RoundTrip(request)
-	if err != nil {
-		return false
-	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return false
-	}
-	return response.Trailer.Get("Grpc-Status") == "0"
+	return conn, nil
 }
 
-func (n *Node) runtimeTransport() *http.Transport {
-	protocols := new(http.Protocols)
-	protocols.SetUnencryptedHTTP2(true)
-	return &http.Transport{
-		Protocols: protocols,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", n.Path(containerdSocket))
-		},
+// runtimeServes says whether the node's container runtime serves kubelet. It listens a moment before it does, and a
+// kubelet that starts in between ends.
+func (n *Node) runtimeServes(ctx context.Context) bool {
+	conn, err := n.dialRuntime()
+	if err != nil {
+		return false
 	}
+	defer conn.Close()
+	_, err = cri.NewRuntimeServiceClient(conn).Version(ctx, &cri.VersionRequest{})
+	return err == nil
 }
