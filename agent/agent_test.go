@@ -566,6 +566,22 @@ func TestConflistOfAnotherCNIIsWaitedFor(t *testing.T) {
 	})
 }
 
+// STATUS that meets a file while it is rewritten must not make the node NotReady.
+func TestStatusWaitsForAFileThatIsRewritten(t *testing.T) {
+	n := newNode(t, kerneltest.NewFake())
+	path := filepath.Join(t.TempDir(), "10-other.conflist")
+	whole := `{"cniVersion":"1.0.0","name":"other","plugins":[` + n.network("bro0", "10.13.0.0/24", "") + `]}`
+	if err := os.WriteFile(path, []byte(whole[:40]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(200*time.Millisecond, func() { os.WriteFile(path, []byte(whole), 0o600) })
+	r := n.request("STATUS", "", "", "")
+	r.Config = fmt.Appendf(nil, `{"cniVersion":"1.0.0","name":"braid","type":"braid","clusterNetwork":%q}`, path)
+	if answer := n.Handle(context.Background(), r); answer.Failed {
+		t.Errorf("%s", answer.Output)
+	}
+}
+
 // fifty pods at once, eight at a time: nothing is lost, doubled or left.
 func TestManyPodsAtOnce(t *testing.T) {
 	eachNode(t, func(t *testing.T, n *node) {

@@ -31,7 +31,12 @@ func (a *Agent) plan(ctx context.Context, r *wire.Request, config netattach.Conf
 	if pod != nil {
 		in.Pod = &netattach.Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Annotations: pod.Annotations}
 	}
-	deadline := time.Now().Add(min(config.Timeout, diskWithin))
+	return a.planWithin(ctx, in, min(config.Timeout, diskWithin))
+}
+
+// planWithin tries again for that long while a configuration file is not there or not whole.
+func (a *Agent) planWithin(ctx context.Context, in netattach.Input, within time.Duration) (*netattach.Plan, error) {
+	deadline := time.Now().Add(within)
 	for {
 		if err := a.gather(ctx, &in); err != nil {
 			return nil, err

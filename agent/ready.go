@@ -19,6 +19,8 @@ import (
 const (
 	// statusWithin is how long STATUS waits for a fresh answer before it gives the last one; the door waits a second.
 	statusWithin = 700 * time.Millisecond
+	// rewrittenWithin is how long another CNI may take to rewrite its file: a node is not made NotReady for that.
+	rewrittenWithin = 500 * time.Millisecond
 	// inquiryWithin bounds one inquiry, which may execute a plugin of another CNI.
 	inquiryWithin = 30 * time.Second
 )
@@ -93,10 +95,7 @@ func (a *Agent) defaultReady(ctx context.Context, r *wire.Request) error {
 		return invalid(types.ErrInvalidNetworkConfig, err.Error())
 	}
 	in := netattach.Input{Config: config, IfName: "eth0"}
-	if err := a.gather(ctx, &in); err != nil {
-		return invalid(codeNotAvailable, err.Error())
-	}
-	plan, err := netattach.NewPlan(in)
+	plan, err := a.planWithin(ctx, in, rewrittenWithin)
 	if err != nil {
 		return invalid(codeNotAvailable, "the default network is not ready: "+err.Error())
 	}
