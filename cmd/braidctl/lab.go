@@ -15,7 +15,7 @@ func (o *options) labCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	dir := cmd.PersistentFlags().String("dir", lab.DefaultDir, "the laboratory's folder")
-	cmd.AddCommand(labUpCommand(dir), labExecCommand(dir), labDownCommand(dir))
+	cmd.AddCommand(labUpCommand(dir), labExecCommand(dir), labDownCommand(dir), labDemoCommand(dir))
 	return cmd
 }
 
@@ -36,10 +36,15 @@ func labUpCommand(dir *string) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().IntVar(&options.Nodes, "nodes", 1, "number of nodes")
-	cmd.Flags().StringArrayVarP(&options.Manifests, "filename", "f", nil, "file of Pods and NetworkAttachmentDefinitions, may be repeated")
-	cmd.Flags().StringVar(&options.Programs, "programs", "", "folder of braid and braidd; default is that of braidctl")
+	labFlags(cmd, &options)
 	return cmd
+}
+
+func labFlags(cmd *cobra.Command, options *lab.Options) {
+	f := cmd.Flags()
+	f.IntVar(&options.Nodes, "nodes", 1, "number of nodes")
+	f.StringArrayVarP(&options.Manifests, "filename", "f", nil, "file of Pods and NetworkAttachmentDefinitions, may be repeated")
+	f.StringVar(&options.Programs, "programs", "", "folder of braid and braidd; default is that of braidctl")
 }
 
 func labExecCommand(dir *string) *cobra.Command {

@@ -103,6 +103,11 @@ func (o *options) inspect(ctx context.Context, namespace, name string) ([]*wire.
 		}
 		sockets = l.Sockets()
 	}
+	return ask(ctx, sockets, namespace, name)
+}
+
+// ask asks every agent.
+func ask(ctx context.Context, sockets []string, namespace, name string) ([]*wire.Inspection, error) {
 	var all []*wire.Inspection
 	for _, socket := range sockets {
 		inspection, err := wire.AskInspection(ctx, socket, namespace, name)
