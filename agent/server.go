@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -86,7 +87,9 @@ func (s *Server) listen() (net.Listener, error) {
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	request := new(wire.Request)
-	if err := receive(conn, request); err != nil {
+	if err := receive(conn, request); errors.Is(err, io.EOF) {
+		return // somebody looked whether the agent listens
+	} else if err != nil {
 		s.Log.Warn("a call could not be read", "error", err)
 		return
 	}
