@@ -35,6 +35,17 @@ func Run(ctx context.Context, args []string, out io.Writer) int {
 	programs := startClusterPrograms(ctx, rungs)
 	defer programs.stop()
 	t := newTally()
+	climb(ctx, rungs, programs, t, out)
+	v := judge(t)
+	v.print(out, time.Since(begun))
+	if v.ok() {
+		return 0
+	}
+	return 1
+}
+
+// climb runs the rungs until ctx ends.
+func climb(ctx context.Context, rungs []rung, programs *programs, t *tally, out io.Writer) {
 	for _, r := range rungs {
 		fmt.Fprintf(out, "\n== %s\n", r.name)
 		t.begin(r.name)
@@ -44,13 +55,11 @@ func Run(ctx context.Context, args []string, out io.Writer) int {
 		for _, step := range r.steps(t) {
 			step.run(ctx, t, out)
 		}
+		if ctx.Err() != nil {
+			t.fail(out, "interrupted: what had not run is not counted")
+			return
+		}
 	}
-	v := judge(t)
-	v.print(out, time.Since(begun))
-	if v.ok() {
-		return 0
-	}
-	return 1
 }
 
 func choose(names []string) ([]rung, error) {

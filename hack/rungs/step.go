@@ -27,6 +27,9 @@ type step struct {
 }
 
 func (s step) run(ctx context.Context, t *tally, out io.Writer) {
+	if ctx.Err() != nil {
+		return
+	}
 	if len(s.packages) == 0 {
 		if err := s.command(ctx, s.args, out).Run(); err != nil {
 			t.fail(out, fmt.Sprintf("go %s: %v", strings.Join(s.args, " "), err))
