@@ -59,6 +59,15 @@ func Pause(ctx context.Context, dir string) error {
 	return buildInto(ctx, src, dir, "./images/pause")
 }
 
+// Probe builds the program that watches the way between two pods into dir, as dir/probe.
+func Probe(ctx context.Context, dir string) error {
+	src, err := source(ctx)
+	if err != nil {
+		return err
+	}
+	return buildInto(ctx, src, dir, "./cmd/probe")
+}
+
 func buildInto(ctx context.Context, moduleDir, dir, pattern string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("build %s: %w", pattern, err)
