@@ -2,12 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/braid-cni/braid/wire"
@@ -15,9 +13,6 @@ import (
 
 // The CNI error codes that the door itself can answer (CNI spec 1.1, section 5).
 const (
-	codeEnvironment  = 4
-	codeIO           = 5
-	codeDecode       = 6
 	codeConfig       = 7
 	codeTryLater     = 11
 	codeNotAvailable = 50
@@ -40,106 +35,56 @@ type door struct {
 	stdout  io.Writer
 }
 
-// config is what the door itself reads of the network configuration.
-type config struct {
-	CNIVersion string `json:"cniVersion"`
-	Timeout    string `json:"timeout"`
-}
-
 // run carries out the call and returns the exit status.
 func (d door) run() int {
-	stdin, err := io.ReadAll(io.LimitReader(d.stdin, wire.MaxConfig+1))
-	if err != nil {
-		return d.fail("", codeIO, "read the network configuration from stdin", err.Error())
+	r, refused := wire.ReadCall(d.program, d.getenv, d.stdin)
+	if refused != nil {
+		return d.fail(refused)
 	}
-	command := d.getenv("CNI_COMMAND")
-	if command == "VERSION" {
-		return d.version(stdin)
+	switch r.Command {
+	case "VERSION":
+		return d.print(r.Versions())
+	case "STATUS":
+		return d.status(r)
 	}
-	conf, code, err := parse(stdin)
-	if err != nil {
-		return d.fail(conf.CNIVersion, code, "read the network configuration from stdin", err.Error())
-	}
-	if missing := d.missing(command); len(missing) > 0 {
-		return d.fail(conf.CNIVersion, codeEnvironment, "required environment variables are missing or wrong",
-			strings.Join(missing, ", "))
-	}
-	if command == "STATUS" {
-		return d.status(conf, stdin)
-	}
-	return d.forward(conf, stdin)
-}
-
-// parse checks what must hold before the agent is asked, and returns the CNI code of what does not.
-func parse(stdin []byte) (config, uint, error) {
-	var c config
-	if len(stdin) > wire.MaxConfig {
-		return c, codeConfig, fmt.Errorf("it is larger than %d bytes", wire.MaxConfig)
-	}
-	if len(stdin) == 0 {
-		return c, codeDecode, errors.New("it is empty")
-	}
-	if err := json.Unmarshal(stdin, &c); err != nil {
-		return c, codeDecode, fmt.Errorf("it is not a JSON object of a CNI configuration: %w", err)
-	}
-	return c, 0, nil
-}
-
-// missing names the environment variables that the command needs and does not have (CNI spec 1.1, section 2).
-func (d door) missing(command string) []string {
-	var need []string
-	switch command {
-	case "ADD", "CHECK":
-		need = []string{"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"}
-	case "DEL":
-		need = []string{"CNI_CONTAINERID", "CNI_IFNAME"}
-	case "GC", "STATUS":
-	default:
-		return []string{fmt.Sprintf("CNI_COMMAND=%q", command)}
-	}
-	var missing []string
-	for _, name := range need {
-		if d.getenv(name) == "" {
-			missing = append(missing, name)
-		}
-	}
-	return missing
-}
-
-// version answers VERSION, with the version asked for where stdin names one.
-func (d door) version(stdin []byte) int {
-	asked := config{CNIVersion: "1.1.0"}
-	if len(stdin) > 0 && json.Unmarshal(stdin, &asked) != nil {
-		asked.CNIVersion = "1.1.0"
-	}
-	return d.print(struct {
-		CNIVersion        string   `json:"cniVersion"`
-		SupportedVersions []string `json:"supportedVersions"`
-	}{asked.CNIVersion, wire.CNIVersions()})
+	return d.forward(r)
 }
 
 // forward sends the call to the agent, for which it waits as long as the configuration says, and prints the answer.
-func (d door) forward(conf config, stdin []byte) int {
-	timeout := defaultTimeout
-	if conf.Timeout != "" {
-		t, err := time.ParseDuration(conf.Timeout)
-		if err != nil || t <= 0 {
-			return d.fail(conf.CNIVersion, codeConfig, fmt.Sprintf("timeout %q is not a duration such as \"60s\"", conf.Timeout), "")
-		}
-		timeout = t
-	}
-	request := d.request(stdin)
-	answer, err := call(d.socket(), request, time.Now().Add(timeout))
+func (d door) forward(r *wire.Request) int {
+	patience, err := timeout(r.Config)
 	if err != nil {
-		return d.fail(conf.CNIVersion, codeTryLater, "the Braid agent on this node did not answer; is braidd running?", err.Error())
+		return d.fail(r.Refuse(codeConfig, err.Error(), ""))
+	}
+	answer, err := call(d.socket(), r, time.Now().Add(patience))
+	if err != nil {
+		return d.fail(r.Refuse(codeTryLater, "the Braid agent on this node did not answer; is braidd running?", err.Error()))
 	}
 	return d.answer(answer)
 }
 
+// timeout is all that the door itself wants to know of the network configuration.
+func timeout(config []byte) (time.Duration, error) {
+	var c struct {
+		Timeout string `json:"timeout"`
+	}
+	if err := json.Unmarshal(config, &c); err != nil {
+		return 0, fmt.Errorf("read timeout: %w", err)
+	}
+	if c.Timeout == "" {
+		return defaultTimeout, nil
+	}
+	t, err := time.ParseDuration(c.Timeout)
+	if err != nil || t <= 0 {
+		return 0, fmt.Errorf("timeout %q is not a duration such as \"60s\"", c.Timeout)
+	}
+	return t, nil
+}
+
 // status asks the agent for a second at most. While the agent is away it counts as ready for as long as its last ready
 // mark is young: a restart must not make the node NotReady.
-func (d door) status(conf config, stdin []byte) int {
-	answer, err := exchange(d.socket(), d.request(stdin), time.Now().Add(statusTimeout))
+func (d door) status(r *wire.Request) int {
+	answer, err := exchange(d.socket(), r, time.Now().Add(statusTimeout))
 	if err == nil {
 		return d.answer(answer)
 	}
@@ -147,22 +92,7 @@ func (d door) status(conf config, stdin []byte) int {
 	if statErr == nil && time.Since(mark.ModTime()) < readyFor {
 		return 0
 	}
-	return d.fail(conf.CNIVersion, codeNotAvailable, "the Braid agent on this node is not ready; is braidd running?", err.Error())
-}
-
-func (d door) request(stdin []byte) *wire.Request {
-	return &wire.Request{
-		Version:     wire.Version,
-		Program:     d.program,
-		Command:     d.getenv("CNI_COMMAND"),
-		ContainerID: d.getenv("CNI_CONTAINERID"),
-		Netns:       d.getenv("CNI_NETNS"),
-		IfName:      d.getenv("CNI_IFNAME"),
-		Args:        d.getenv("CNI_ARGS"),
-		Path:        d.getenv("CNI_PATH"),
-		Inside:      d.getenv(wire.InsideVariable),
-		Config:      stdin,
-	}
+	return d.fail(r.Refuse(codeNotAvailable, "the Braid agent on this node is not ready; is braidd running?", err.Error()))
 }
 
 // socket is the agent's. Another one is named in the environment, which only the runtime sets.
@@ -180,11 +110,8 @@ func (d door) answer(r *wire.Response) int {
 	return 0
 }
 
-func (d door) fail(version string, code uint, msg, details string) int {
-	if version == "" {
-		version = "1.1.0"
-	}
-	d.print(wire.Error{CNIVersion: version, Code: code, Msg: "braid: " + msg, Details: details})
+func (d door) fail(e *wire.Error) int {
+	d.print(e)
 	return 1
 }
 

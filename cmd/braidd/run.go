@@ -61,14 +61,16 @@ func command(w io.Writer) *cobra.Command {
 			return o.serve(cmd.Context(), slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: &o.logLevel})))
 		},
 	}
+	cmd.AddCommand(o.onceCommand(w))
 	f := cmd.Flags()
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; empty uses the pod's service account")
+	f.StringVar(&o.health, "health", "", "address for /metrics, /healthz and /readyz, such as 127.0.0.1:9808; empty for none")
+	f = cmd.PersistentFlags()
 	f.StringVar(&o.nodeName, "node-name", os.Getenv("NODE_NAME"), "name of this node, default $NODE_NAME")
 	f.StringVar(&o.files, "files", "", "folder of NetworkAttachmentDefinitions and Pods, for a machine without a cluster")
 	f.StringVar(&o.socket, "socket", wire.Socket, "unix socket for the braid binary")
 	f.StringVar(&o.state, "state", "/var/lib/braid", "folder of the durable state")
 	f.StringVar(&o.run, "run", filepath.Dir(wire.Socket), "folder on a tmpfs for what need not survive a reboot")
-	f.StringVar(&o.health, "health", "", "address for /metrics, /healthz and /readyz, such as 127.0.0.1:9808; empty for none")
 	f.StringVar(&o.root, "host-root", "/", "where the host's root file system is mounted")
 	f.TextVar(&o.logLevel, "log-level", &o.logLevel, "debug, info, warn or error")
 	return cmd
@@ -88,17 +90,22 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 	publisher := agent.NewPublisher(state, view, log)
 	metrics := agent.NewMetrics()
 	metrics.Pending(publisher)
-	k := kernel.New(kernel.Options{Root: o.root})
-	handler := &agent.Agent{
-		Store: state, View: view, Kernel: k, Delegator: o.delegator(k, metrics), Publisher: publisher, Metrics: metrics, Log: log,
-		Node: o.nodeName, Root: o.root, ReadyMark: filepath.Join(filepath.Dir(o.socket), filepath.Base(wire.ReadyMark)),
-	}
+	handler := o.handler(state, view, publisher, metrics, log)
 	tasks = append(tasks, publisher, &agent.Server{Socket: o.socket, Handler: handler, Log: log})
 	if o.health != "" {
 		tasks = append(tasks, &agent.Health{Address: o.health, Metrics: metrics, View: view, Log: log})
 	}
 	log.Info("braidd starts", "version", version(), "node", o.nodeName, "socket", o.socket, "state", o.state)
 	return agent.Run(ctx, log, tasks...)
+}
+
+// handler puts the agent together that carries calls out.
+func (o *options) handler(state *store.Store, view cluster.View, publisher *agent.Publisher, metrics *agent.Metrics, log *slog.Logger) *agent.Agent {
+	k := kernel.New(kernel.Options{Root: o.root})
+	return &agent.Agent{
+		Store: state, View: view, Kernel: k, Delegator: o.delegator(k, metrics), Publisher: publisher, Metrics: metrics, Log: log,
+		Node: o.nodeName, Root: o.root, ReadyMark: filepath.Join(filepath.Dir(o.socket), filepath.Base(wire.ReadyMark)),
+	}
 }
 
 // view is the cluster, or the folder that stands for one, with the task that keeps it up to date.

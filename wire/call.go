@@ -1,0 +1,120 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The CNI error codes of a call that is wrong before anybody carries it out (CNI spec 1.1, section 5).
+const (
+	codeEnvironment = 4
+	codeIO          = 5
+	codeDecode      = 6
+	codeConfig      = 7
+)
+
+// latest is the newest version of the CNI specification that Braid answers, which is that of an answer to who names none.
+const latest = "1.1.0"
+
+// ReadCall reads a CNI call as a runtime makes it: the verb and its arguments from the environment, the network
+// configuration from stdin. program is the file name under which the plugin was called. A call that lacks what its
+// verb needs is refused with the CNI error to print.
+func ReadCall(program string, getenv func(string) string, stdin io.Reader) (*Request, *Error) {
+	config, err := io.ReadAll(io.LimitReader(stdin, MaxConfig+1))
+	if err != nil {
+		return nil, refuse("", codeIO, "read the network configuration from stdin", err.Error())
+	}
+	r := &Request{
+		Version:     Version,
+		Program:     program,
+		Command:     getenv("CNI_COMMAND"),
+		ContainerID: getenv("CNI_CONTAINERID"),
+		Netns:       getenv("CNI_NETNS"),
+		IfName:      getenv("CNI_IFNAME"),
+		Args:        getenv("CNI_ARGS"),
+		Path:        getenv("CNI_PATH"),
+		Inside:      getenv(InsideVariable),
+		Config:      config,
+	}
+	if r.Command == "VERSION" {
+		return r, nil
+	}
+	version, code, err := parse(config)
+	if err != nil {
+		return nil, refuse(version, code, "read the network configuration from stdin", err.Error())
+	}
+	if missing := r.missing(); len(missing) > 0 {
+		return nil, refuse(version, codeEnvironment, "required environment variables are missing or wrong", strings.Join(missing, ", "))
+	}
+	return r, nil
+}
+
+// parse checks what must hold of every configuration, and returns the CNI code of what does not.
+func parse(config []byte) (version string, code uint, err error) {
+	var c struct {
+		CNIVersion string `json:"cniVersion"`
+	}
+	if len(config) > MaxConfig {
+		return "", codeConfig, fmt.Errorf("it is larger than %d bytes", MaxConfig)
+	}
+	if len(config) == 0 {
+		return "", codeDecode, errors.New("it is empty")
+	}
+	if err := json.Unmarshal(config, &c); err != nil {
+		return "", codeDecode, fmt.Errorf("it is not a JSON object of a CNI configuration: %w", err)
+	}
+	return c.CNIVersion, 0, nil
+}
+
+// missing names the environment variables that the command needs and does not have (CNI spec 1.1, section 2).
+func (r *Request) missing() []string {
+	need := []struct{ name, value string }{{"CNI_CONTAINERID", r.ContainerID}, {"CNI_NETNS", r.Netns}, {"CNI_IFNAME", r.IfName}}
+	switch r.Command {
+	case "ADD", "CHECK":
+	case "DEL":
+		need = append(need[:1], need[2])
+	case "GC", "STATUS":
+		need = nil
+	default:
+		return []string{fmt.Sprintf("CNI_COMMAND=%q", r.Command)}
+	}
+	var missing []string
+	for _, variable := range need {
+		if variable.value == "" {
+			missing = append(missing, variable.name)
+		}
+	}
+	return missing
+}
+
+// refuse is an Error in the version of the configuration, or of the latest.
+func refuse(version string, code uint, msg, details string) *Error {
+	if version == "" {
+		version = latest
+	}
+	return &Error{CNIVersion: version, Code: code, Msg: "braid: " + msg, Details: details}
+}
+
+// Refuse is an error that answers a call.
+func (r *Request) Refuse(code uint, msg, details string) *Error {
+	version, _, _ := parse(r.Config)
+	return refuse(version, code, msg, details)
+}
+
+// Versions answers VERSION.
+type Versions struct {
+	CNIVersion        string   `json:"cniVersion"`
+	SupportedVersions []string `json:"supportedVersions"`
+}
+
+// Versions returns the answer to VERSION, in the version asked for where the configuration names one.
+func (r *Request) Versions() Versions {
+	version, _, err := parse(r.Config)
+	if err != nil || version == "" {
+		version = latest
+	}
+	return Versions{CNIVersion: version, SupportedVersions: CNIVersions()}
+}
