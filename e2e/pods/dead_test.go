@@ -1,0 +1,74 @@
+package pods
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/braid-cni/braid/e2e/cluster"
+	"github.com/braid-cni/braid/e2e/kube"
+	"github.com/braid-cni/braid/e2e/suite"
+)
+
+const (
+	deadFor = 60 * time.Second
+	// doorWaits is shorter than that, so that doors give up meanwhile and the runtime tries again.
+	doorWaits = "10s"
+)
+
+// The agents of all nodes are killed while pods exist, and stay away for a minute.
+func TestAgentsDeadForAMinute(t *testing.T) {
+	test := shared.Start(t)
+	applyNetworks(test, map[string]any{"lasting": bridgeNetwork("br-lasting", "10.70.0.0/24", nil)})
+	configure(test, keys{"clusterNetwork": cluster.BridgeConflist, "timeout": doorWaits})
+	annotations := selecting("lasting")
+	test.Unchanged(annotations, func(t *suite.Test) {
+		pods := sandboxes(t, t.RunPods(
+			kube.Busybox("stays-a", "node1", annotations), kube.Busybox("stays-b", "node1", annotations),
+			kube.Busybox("stays-c", "node2", annotations), kube.Busybox("leaves", "node1", annotations),
+		)...)
+		ways := []way{
+			{pods[0], pods[1], "eth0", ip4}, {pods[0], pods[1], "eth0", ip6}, {pods[0], pods[1], "net1", ip4}, {pods[0], pods[2], "eth0", ip4},
+		}
+		probes := watch(t, ways, deadFor+15*time.Second)
+		comes := whileDead(t, pods[3], annotations)
+		for _, p := range probes {
+			p.lossless(t, int(deadFor/(10*time.Millisecond)))
+		}
+		sandboxes(t, running(t, comes))[0].agrees(t, "eth0", "net1")
+		for _, s := range pods[:3] {
+			s.agrees(t, "eth0", "net1")
+		}
+	})
+}
+
+// whileDead kills the agents, lets one pod leave and one come, and starts the agents a minute later.
+func whileDead(t *suite.Test, leaves *sandbox, annotations map[string]string) *corev1.Pod {
+	t.Helper()
+	for _, n := range t.Nodes {
+		if err := n.Braid.Kill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	died := time.Now()
+	comes := createPod(t, kube.Busybox("comes", "node1", annotations))
+	deletePod(t, leaves.pod)
+	if message, err := t.Kube.WaitEvent(t.Ctx, comes.Namespace, comes.Name, "the Braid agent on this node did not answer"); err != nil {
+		t.Error(err)
+	} else {
+		t.Logf("of the pod that came meanwhile: %s", message)
+	}
+	time.Sleep(time.Until(died.Add(deadFor)))
+	// What the dead agents made is all there: of the pod that is asked to leave, too.
+	leaves.run(t, "ip", "link", "show", "dev", "net1")
+	for _, n := range t.Nodes {
+		if err := n.StartBraid(t.Ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := t.Kube.WaitGone(t.Ctx, leaves.pod.Namespace, leaves.pod.Name); err != nil {
+		t.Error(err)
+	}
+	return comes
+}
