@@ -45,11 +45,15 @@ authorization: {mode: AlwaysAllow}
 clusterDNS: [%q]
 clusterDomain: cluster.local
 resolvConf: %q
+staticPodPath: %q
 volumePluginDir: /var/lib/kubelet/volume-plugins
 evictionHard: {nodefs.available: "1%%", imagefs.available: "1%%", nodefs.inodesFree: "1%%"}
 imageGCHighThresholdPercent: 100
 enforceNodeAllocatable: []
 makeIPTablesUtilChains: false
 nodeStatusUpdateFrequency: 2s
-`, containerdSocket, cgroupRoot, n.Name, dnsService, n.file("resolv.conf"))
+`, containerdSocket, cgroupRoot, n.Name, dnsService, n.file("resolv.conf"), n.StaticPods())
 }
+
+// StaticPods is the folder, on this machine, whose files the node's kubelet runs as pods.
+func (n *Node) StaticPods() string { return n.file("static") }

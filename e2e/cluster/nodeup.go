@@ -114,6 +114,9 @@ EOF
 }
 
 func (n *Node) writeConfigs() error {
+	if err := os.MkdirAll(n.StaticPods(), 0o755); err != nil {
+		return fmt.Errorf("make folder for static pods of %s: %w", n.Name, err)
+	}
 	files := map[string]string{
 		"containerd.toml": containerdConfig(),
 		"kubelet.yaml":    kubeletConfig(n),
