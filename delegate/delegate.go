@@ -56,6 +56,11 @@ const undoWithin = 30 * time.Second
 // Add makes the attachments of a container in order and sets their results. At the first failure it takes away what
 // was made, in reverse, and stops. Undone says whether nothing of the container is left in that case.
 func (d *Delegator) Add(ctx context.Context, c *store.Container) (undone bool, err error) {
+	if c.Chained != nil {
+		if err := d.drop(c.Netns, c.Chained); err != nil {
+			return true, fmt.Errorf("take the default route of %s away: %w", c.Chained.IfName, err)
+		}
+	}
 	for i := range c.Attachments {
 		if err := d.attach(ctx, c, i); err != nil {
 			return d.undo(ctx, c, i+1, fmt.Errorf("attach network %q as %s: %w", c.Attachments[i].Network, c.Attachments[i].IfName, err))

@@ -67,7 +67,7 @@ func TestPublishedOnlyForTheSameStatus(t *testing.T) {
 	}
 	for _, step := range []struct {
 		key, status string
-		want       bool
+		want        bool
 	}{{"c1/eth0", "old", false}, {"c1/eth0", "new", true}, {"gone/eth0", "new", false}} {
 		if err := s.Published(step.key, step.status); err != nil {
 			t.Fatal(err)

@@ -159,9 +159,7 @@ type driver struct {
 	last   int
 	result func(n int) *current.Result
 	err    error
-	// missing makes it an unknown type.
-	missing bool
-	gc      []ipam.Attachment
+	gc     []ipam.Attachment
 }
 
 func (d *driver) Driver(typ string) (ipam.Driver, error) {
