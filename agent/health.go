@@ -27,6 +27,8 @@ type Health struct {
 	Address string
 	Metrics *Metrics
 	View    cluster.View
+	// Reasons are asked for why pods are not served as configured; nil is none.
+	Reasons []func() error
 	Log     *slog.Logger
 }
 
@@ -71,6 +73,12 @@ func (h *Health) ready(w http.ResponseWriter, _ *http.Request) {
 	if !h.View.Synced() {
 		http.Error(w, "not ready: the caches have not seen the cluster yet; is the API server in reach?", http.StatusServiceUnavailable)
 		return
+	}
+	for _, reason := range h.Reasons {
+		if err := reason(); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
 	}
 	fmt.Fprintln(w, "ok")
 }

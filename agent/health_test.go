@@ -67,7 +67,8 @@ func fetch(t *testing.T, url string) (int, string) {
 
 func TestReadyzSaysWhyNot(t *testing.T) {
 	board := &noticeBoard{}
-	server := httptest.NewServer((&Health{Metrics: NewMetrics(), View: board}).mux())
+	var reason error
+	server := httptest.NewServer((&Health{Metrics: NewMetrics(), View: board, Reasons: []func() error{func() error { return reason }}}).mux())
 	defer server.Close()
 	if code, body := fetch(t, server.URL+"/readyz"); code != 503 || !strings.Contains(body, "API server") {
 		t.Errorf("not synced: %d %s", code, body)
@@ -80,6 +81,10 @@ func TestReadyzSaysWhyNot(t *testing.T) {
 	board.mu.Unlock()
 	if code, body := fetch(t, server.URL+"/readyz"); code != 200 {
 		t.Errorf("synced: %d %s", code, body)
+	}
+	reason = errors.New("no room")
+	if code, body := fetch(t, server.URL+"/readyz"); code != 503 || !strings.Contains(body, "no room") {
+		t.Errorf("with a reason: %d %s", code, body)
 	}
 }
 

@@ -74,20 +74,22 @@ func resolve(top int, dir string) (int, error) {
 }
 
 // Replace gives a file this content and mode, and says whether it had another. Readers see the old file or the new one,
-// whatever happens meanwhile; programs that run go on with the old one.
-func (f *Folder) Replace(name string, content []byte, mode fs.FileMode) (changed bool, err error) {
-	if f.has(name, content, mode) {
-		return false, nil
+// whatever happens meanwhile; programs that run go on with the old one. The FileInfo is that of the file, wherever somebody
+// may have moved it since.
+func (f *Folder) Replace(name string, content []byte, mode fs.FileMode) (info fs.FileInfo, changed bool, err error) {
+	if info := f.has(name, content, mode); info != nil {
+		return info, false, nil
 	}
 	// A name that ends like no CNI configuration, and is the same the next time should this process die.
 	aside := "." + name + ".new"
-	if err := f.write(aside, content, mode); err != nil {
-		return false, errors.Join(fmt.Errorf("write %s: %w", path.Join(f.Path, name), err), ignoreMissing(f.Remove(aside)))
+	info, err = f.write(aside, content, mode)
+	if err != nil {
+		return nil, false, errors.Join(fmt.Errorf("write %s: %w", path.Join(f.Path, name), err), ignoreMissing(f.Remove(aside)))
 	}
 	if err := f.Rename(aside, name); err != nil {
-		return false, fmt.Errorf("replace %s: %w", path.Join(f.Path, name), err)
+		return nil, false, fmt.Errorf("replace %s: %w", path.Join(f.Path, name), err)
 	}
-	return true, f.sync()
+	return info, true, f.sync()
 }
 
 // Delete removes a file and says whether it was there.
@@ -102,26 +104,30 @@ func (f *Folder) Delete(name string) (removed bool, err error) {
 	return true, f.sync()
 }
 
-func (f *Folder) has(name string, content []byte, mode fs.FileMode) bool {
+// has returns nil when the file is another.
+func (f *Folder) has(name string, content []byte, mode fs.FileMode) fs.FileInfo {
 	info, err := f.Lstat(name)
 	if err != nil || info.Mode() != mode || info.Size() != int64(len(content)) {
-		return false
+		return nil
 	}
-	had, err := f.ReadFile(name)
-	return err == nil && bytes.Equal(had, content)
+	if had, err := f.ReadFile(name); err != nil || !bytes.Equal(had, content) {
+		return nil
+	}
+	return info
 }
 
-func (f *Folder) write(name string, content []byte, mode fs.FileMode) error {
+func (f *Folder) write(name string, content []byte, mode fs.FileMode) (fs.FileInfo, error) {
 	if err := ignoreMissing(f.Remove(name)); err != nil {
-		return err
+		return nil, err
 	}
 	file, err := f.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = file.Write(content)
+	info, statErr := file.Stat()
 	// The mode anew: the process's umask has taken away from it.
-	return errors.Join(err, file.Chmod(mode), file.Sync(), file.Close())
+	return info, errors.Join(err, statErr, file.Chmod(mode), file.Sync(), file.Close())
 }
 
 func (f *Folder) sync() error {

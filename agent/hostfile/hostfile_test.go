@@ -80,7 +80,7 @@ func TestReplace(t *testing.T) {
 	}
 	for _, s := range steps {
 		t.Run(s.name, func(t *testing.T) {
-			changed, err := f.Replace("x", []byte(s.content), s.mode)
+			_, changed, err := f.Replace("x", []byte(s.content), s.mode)
 			if err != nil || changed != s.changed {
 				t.Fatalf("changed %v, %v", changed, err)
 			}
@@ -111,7 +111,7 @@ func TestReplaceAfterACrash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if changed, err := f.Replace("x", []byte("content"), 0o600); err != nil || !changed {
+	if _, changed, err := f.Replace("x", []byte("content"), 0o600); err != nil || !changed {
 		t.Fatal(changed, err)
 	}
 	if got, _ := os.ReadFile(outside); len(got) != 0 {
@@ -130,7 +130,7 @@ func TestReplaceAProgramThatRuns(t *testing.T) {
 	}
 	root := host(t, "bin")
 	f := open(t, root, "/bin")
-	if _, err := f.Replace("program", content, 0o755); err != nil {
+	if _, _, err := f.Replace("program", content, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	run := exec.Command(filepath.Join(root, "bin/program"), "10")
@@ -139,14 +139,14 @@ func TestReplaceAProgramThatRuns(t *testing.T) {
 	}
 	defer func() { run.Process.Kill(); run.Wait() }()
 	time.Sleep(20 * time.Millisecond)
-	if changed, err := f.Replace("program", append(content, 0), 0o755); err != nil || !changed {
+	if _, changed, err := f.Replace("program", append(content, 0), 0o755); err != nil || !changed {
 		t.Errorf("changed %v, %v", changed, err)
 	}
 }
 
 func TestDelete(t *testing.T) {
 	f := open(t, host(t, "d"), "/d")
-	if _, err := f.Replace("x", nil, 0o600); err != nil {
+	if _, _, err := f.Replace("x", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []bool{true, false} {

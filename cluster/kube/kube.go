@@ -28,6 +28,7 @@ import (
 type Cluster struct {
 	core   kubernetes.Interface
 	nads   nadclient.Interface
+	node   string
 	pods   *watched[*corev1.Pod]
 	defs   *watched[*nadv1.NetworkAttachmentDefinition]
 	events record.EventBroadcaster
@@ -61,7 +62,7 @@ func assemble(core kubernetes.Interface, nads nadclient.Interface, node string) 
 	defs := nadinformers.NewSharedInformerFactory(nads, 0).K8sCniCncfIo().V1().NetworkAttachmentDefinitions().Informer()
 	broadcaster := record.NewBroadcaster()
 	c := &Cluster{
-		core: core, nads: nads, events: broadcaster,
+		core: core, nads: nads, node: node, events: broadcaster,
 		record: broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "braid", Host: node}),
 	}
 	var err error

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/braid-cni/braid/agent"
@@ -36,6 +37,7 @@ type options struct {
 	kubeconfig, nodeName, files string
 	socket, state, run, root    string
 	health                      string
+	config, daemonSet           string
 	logLevel                    slog.LevelVar
 }
 
@@ -61,10 +63,12 @@ func command(w io.Writer) *cobra.Command {
 			return o.serve(cmd.Context(), slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: &o.logLevel})))
 		},
 	}
-	cmd.AddCommand(o.onceCommand(w))
+	cmd.AddCommand(o.onceCommand(w), o.installCommand(w))
 	f := cmd.Flags()
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; empty uses the pod's service account")
-	f.StringVar(&o.health, "health", "", "address for /metrics, /healthz and /readyz, such as 127.0.0.1:9808; empty for none")
+	f.StringVar(&o.health, "health", "", "address for /metrics, /healthz and /readyz, such as 127.0.0.1:9808; empty for the configuration's")
+	f.StringVar(&o.daemonSet, "daemonset", os.Getenv("BRAID_DAEMONSET"), "namespace/name of the DaemonSet that runs this agent, default $BRAID_DAEMONSET: "+
+		"when it is deleted, the agent takes its CNI configuration away")
 	f = cmd.PersistentFlags()
 	f.StringVar(&o.nodeName, "node-name", os.Getenv("NODE_NAME"), "name of this node, default $NODE_NAME")
 	f.StringVar(&o.files, "files", "", "folder of NetworkAttachmentDefinitions and Pods, for a machine without a cluster")
@@ -72,7 +76,8 @@ func command(w io.Writer) *cobra.Command {
 	f.StringVar(&o.state, "state", "/var/lib/braid", "folder of the durable state")
 	f.StringVar(&o.run, "run", filepath.Dir(wire.Socket), "folder on a tmpfs for what need not survive a reboot")
 	f.StringVar(&o.root, "host-root", "/", "where the host's root file system is mounted")
-	f.TextVar(&o.logLevel, "log-level", &o.logLevel, "debug, info, warn or error")
+	f.StringVar(&o.config, "config", "", "AgentConfiguration, from which the agent installs the node's CNI configuration; empty installs none")
+	f.TextVar(&o.logLevel, "log-level", &o.logLevel, "debug, info, warn or error; the configuration's counts where there is one")
 	return cmd
 }
 
@@ -92,8 +97,16 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 	metrics.Pending(publisher)
 	handler := o.handler(state, view, publisher, metrics, log)
 	tasks = append(tasks, publisher, &agent.Server{Socket: o.socket, Handler: handler, Log: log})
-	if o.health != "" {
-		tasks = append(tasks, &agent.Health{Address: o.health, Metrics: metrics, View: view, Log: log})
+	health := &agent.Health{Address: o.health, Metrics: metrics, View: view, Log: log}
+	if o.config != "" {
+		more, err := o.configured(view, health, log)
+		if err != nil {
+			return err
+		}
+		tasks = append(tasks, more...)
+	}
+	if health.Address != "" {
+		tasks = append(tasks, health)
 	}
 	log.Info("braidd starts", "version", version(), "node", o.nodeName, "socket", o.socket, "state", o.state)
 	return agent.Run(ctx, log, tasks...)
@@ -116,16 +129,25 @@ func (o *options) view() (cluster.View, []agent.Task, error) {
 	if o.nodeName == "" {
 		return nil, nil, errors.New("the node's name is unknown: set --node-name or $NODE_NAME")
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	config, err := o.client()
 	if err != nil {
-		return nil, nil, fmt.Errorf("configure the Kubernetes client (is --kubeconfig right?): %w", err)
+		return nil, nil, err
 	}
-	config.UserAgent = "braidd/" + version()
 	view, err := kube.New(config, o.nodeName)
 	if err != nil {
 		return nil, nil, err
 	}
 	return view, []agent.Task{view}, nil
+}
+
+// client is how the API server is reached.
+func (o *options) client() (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("configure the Kubernetes client (is --kubeconfig right?): %w", err)
+	}
+	config.UserAgent = "braidd/" + version()
+	return config, nil
 }
 
 // delegator puts the built-in plugins and the means to execute others together.

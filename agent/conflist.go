@@ -1,0 +1,191 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/braid-cni/braid/agent/hostfile"
+	"github.com/braid-cni/braid/api/agentconfig"
+	"github.com/braid-cni/braid/wire"
+)
+
+const (
+	// lookEvery is how often the files are looked at without a notice; lookSoon, while they are not as they should be.
+	lookEvery = 30 * time.Second
+	lookSoon  = time.Second
+	// askPause is the pause between two questions whether the agent can serve.
+	askPause = 100 * time.Millisecond
+	// leaveWithin bounds what is done when the agent stops, within the pod's grace period.
+	leaveWithin = 5 * time.Second
+)
+
+// An Installation knows whether an agent that is stopped will not come back, because Braid is being uninstalled.
+type Installation interface {
+	Uninstalled(ctx context.Context) bool
+}
+
+// A ConfList is the task that makes Braid the node's CNI. From the AgentConfiguration it renders a CNI configuration list,
+// installs it when calls can be answered, keeps it against those who remove or change it, and takes it away when Braid is
+// uninstalled. A stop for any other reason leaves it.
+type ConfList struct {
+	// File is the AgentConfiguration, Root the host's root.
+	File, Root string
+	// Socket is where the agent answers, Synced whether it has seen the cluster.
+	Socket string
+	Synced func() bool
+	// Ranges may be nil; clusterNetwork auto is then for nodes with another CNI only.
+	Ranges Ranger
+	// Installation may be nil: nothing is ever taken away then.
+	Installation Installation
+	// LogLevel is set to the configuration's; it may be nil.
+	LogLevel *slog.LevelVar
+	Log      *slog.Logger
+
+	mu     sync.Mutex
+	looked bool
+	reason error
+}
+
+var _ Task = (*ConfList)(nil)
+
+// String names the task.
+func (c *ConfList) String() string { return "CNI configuration" }
+
+// Ready says why the runtime does not use Braid as it is configured to, nil if it does.
+func (c *ConfList) Ready() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.looked {
+		return errors.New("the CNI configuration is not installed before the agent can serve pods")
+	}
+	return c.reason
+}
+
+// Run keeps the file until ctx is done.
+func (c *ConfList) Run(ctx context.Context) error {
+	chooser := &chooser{root: c.Root, ranges: c.Ranges}
+	keeper := &keeper{root: c.Root, log: c.Log}
+	watcher := newWatcher(c.Log)
+	defer watcher.close()
+	for c.serving(ctx) {
+		err := errors.Join(c.configure(ctx, chooser, keeper), keeper.keep())
+		if ctx.Err() != nil {
+			break
+		}
+		watcher.follow(filepath.Dir(c.File), c.inContainer(keeper.at.dir))
+		watcher.wait(ctx.Done(), c.note(err))
+	}
+	return c.leave(context.WithoutCancel(ctx), keeper)
+}
+
+// serving waits until the agent has seen the cluster and answers; it is false when ctx is done before.
+func (c *ConfList) serving(ctx context.Context) bool {
+	for ctx.Err() == nil && !c.serves(ctx) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(askPause):
+		}
+	}
+	return ctx.Err() == nil
+}
+
+func (c *ConfList) serves(ctx context.Context) bool {
+	c.mu.Lock()
+	before := c.looked
+	c.mu.Unlock()
+	if before {
+		return true
+	}
+	if !c.Synced() {
+		return false
+	}
+	// An answer, about a pod whose name no pod can have, shows that it is not the socket of an agent that is gone.
+	_, err := wire.AskInspection(ctx, c.Socket, "-", "-")
+	return err == nil
+}
+
+// configure reads the AgentConfiguration and tells the keeper what it comes to. With mistakes in it nothing changes.
+func (c *ConfList) configure(ctx context.Context, chooser *chooser, keeper *keeper) error {
+	config, err := c.read()
+	if err != nil {
+		return err
+	}
+	if c.LogLevel != nil {
+		c.LogLevel.Set(config.LogLevel)
+	}
+	at := place{dir: config.ConfDir, name: config.Conflist}
+	if at.name == "" {
+		keeper.want(at, nil)
+		return nil
+	}
+	network, err := chooser.choose(ctx, config)
+	if err != nil {
+		return err
+	}
+	content, err := render(config, network)
+	if err != nil {
+		return err
+	}
+	keeper.want(at, content)
+	return nil
+}
+
+func (c *ConfList) read() (agentconfig.Config, error) {
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return agentconfig.Config{}, fmt.Errorf("read the AgentConfiguration (is ConfigMap braid-system/braid-config there?): %w", err)
+	}
+	return agentconfig.Parse(text)
+}
+
+// inContainer is where this process finds a folder of the host, empty when it cannot.
+func (c *ConfList) inContainer(dir string) string {
+	folder, err := hostfile.Open(c.Root, dir)
+	if err != nil {
+		return ""
+	}
+	defer folder.Close()
+	return folder.Path
+}
+
+// note keeps the reason for Ready, logs one that is new, and says when to look again.
+func (c *ConfList) note(err error) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && (c.reason == nil || c.reason.Error() != err.Error()) {
+		c.Log.Error("the CNI configuration is not as it should be", "error", err)
+	}
+	c.looked, c.reason = true, err
+	if err != nil {
+		return lookSoon
+	}
+	return lookEvery
+}
+
+// leave takes the file away when Braid is being uninstalled, so that the previous CNI's counts again. Pods that run keep
+// their networks.
+func (c *ConfList) leave(ctx context.Context, keeper *keeper) error {
+	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
+	defer cancel()
+	if c.Installation == nil || !c.Installation.Uninstalled(ctx) {
+		return nil
+	}
+	at := keeper.at
+	if at.dir == "" { // stopped before it was decided
+		config, err := c.read()
+		if err != nil {
+			config = agentconfig.Default()
+		}
+		at = place{dir: config.ConfDir, name: config.Conflist}
+	}
+	if at.name == "" {
+		return nil
+	}
+	return keeper.remove(at)
+}
