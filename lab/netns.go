@@ -52,8 +52,15 @@ func within(path string, f func(kernel.Netns) error) error {
 func onThread(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // never unlocked, so that nobody else gets the thread
-		done <- f()
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			// The process's first thread does not end, and /proc/self shows its namespaces. It is held while
+			// another one is found.
+			done <- onThread(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		done <- f() // the thread stays locked, so that nobody else gets it
 	}()
 	return <-done
 }
