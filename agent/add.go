@@ -44,8 +44,9 @@ func (a *Agent) add(ctx context.Context, r *wire.Request) ([]byte, error) {
 	}
 	c, plan, err := a.attach(ctx, r, config, pod)
 	if err != nil {
+		err = podError(pod, err)
 		a.report(pod, cluster.Event{Warning: true, Reason: "NetworkAttachmentFailed", Message: err.Error()})
-		return nil, podError(pod, err)
+		return nil, err
 	}
 	a.report(pod, cluster.Event{Reason: "AddedInterface", Message: summary(c)})
 	return runtimeResult(config, plan, c)

@@ -265,9 +265,9 @@ func TestBadInputIsRefusedWhole(t *testing.T) {
 	}{
 		{"annotation that is neither JSON nor a list", `[{"name": "neta"`, nil, 100, []string{"k8s.v1.cni.cncf.io/networks"}},
 		{"annotation with a strange name", "neta,NET_A!", nil, 100, []string{"NET_A!"}},
-		{"unknown NAD", "neta,missing", nil, 100, []string{`"default/missing"`, "create it"}},
+		{"unknown NAD", "neta,missing", nil, 100, []string{`"default/missing"`, "net2", "create it"}},
 		{"two mistakes at once", `[{"name":"missing"},{"name":"neta","mac":"x"}]`, nil, 100, []string{"default/missing", "mac"}},
-		{"NAD with broken JSON", "neta,bad", text(`{"type":"bridge"`), 100, []string{`"default/bad"`}},
+		{"NAD with broken JSON", "neta,bad", text(`{"type":"bridge"`), 100, []string{`"default/bad"`, "net2"}},
 		{"NAD of a plugin that does not exist", "neta,bad", text(`{"cniVersion":"1.1.0","type":"absent"}`), 7, []string{`"absent"`, "CNI_PATH"}},
 		{"NAD whose plugin is a path", "neta,bad", text(`{"cniVersion":"1.1.0","type":"../sh"}`), 100, []string{"../sh"}},
 		{"two attachments of one name", `[{"name":"neta","interface":"x0"},{"name":"neta","interface":"x0"}]`, nil, 100, []string{`"x0"`}},
@@ -334,6 +334,9 @@ func refused(t *testing.T, n *node, netns string, code uint, want []string) {
 		if !strings.Contains(got.Msg, w) {
 			t.Errorf("%q lacks %q", got.Msg, w)
 		}
+	}
+	if strings.Count(got.Msg, "default/web") > 1 {
+		t.Errorf("%q names the pod more than once", got.Msg)
 	}
 	if after := n.state(t, netns); after != before {
 		t.Errorf("left behind:\n%s\nbefore:\n%s", after, before)

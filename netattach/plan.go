@@ -72,10 +72,14 @@ func NewPlan(in Input) (*Plan, error) {
 	if err := checkIfName(in.IfName); err != nil {
 		r.add("CNI_IFNAME: %w", err)
 	}
-	for i := range list {
-		p.Attachments = append(p.Attachments, in.attach(&list[i], args, &p.Warnings))
-	}
+	p.Attachments = make([]Attachment, len(list))
 	p.name(in.IfName, list)
+	for i := range list {
+		ifname := p.Attachments[i].IfName
+		list[i].becomes(ifname)
+		p.Attachments[i] = in.attach(&list[i], args, &p.Warnings)
+		p.Attachments[i].IfName = ifname
+	}
 	p.route(list)
 	if err := r.err(); err != nil {
 		return nil, err

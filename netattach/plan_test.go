@@ -151,7 +151,7 @@ net3 ns/a ` + bridge1},
 			want: `eth0 m {"cniVersion":"0.3.1","name":"m","plugins":[{"cniVersion":"0.3.1","name":"m","type":"main"}]}
 net1 b {"cniVersion":"1.1.0","name":"b","plugins":[{"name":"b","type":"bridge"}]}`},
 		{name: "multus: second delegate without a name", scene: scene{config: `multus:,"delegates":[{"type":"main"},{"type":"bridge"}]`},
-			mistakes: []string{`delegates 2: name "" cannot be a file name`}},
+			mistakes: []string{`delegates 2: interface net1: name "" cannot be a file name`}},
 		{name: "no cluster network", scene: scene{}, mistakes: []string{"clusterNetwork: is not set"}},
 		{name: "in a chain", scene: scene{config: `,"prevResult":{}`, networks: "a", nads: nads}, want: "chained\nnet1 ns/a " + bridge1},
 		{name: "in a chain with a cluster network", scene: scene{config: main + `,"prevResult":{}`}, mistakes: []string{"leave clusterNetwork out"}},
@@ -177,7 +177,7 @@ func TestPlanNADs(t *testing.T) {
 		{name: "clause 6: no config anywhere", scene: scene{config: main, networks: "a", nads: map[string]string{"ns/a": ""}, files: map[string]string{"/etc/cni/braid/net.d/1.conf": `{`}},
 			mistakes: []string{`NetworkAttachmentDefinition "ns/a": no configuration named "a" in "/etc/cni/braid/net.d"; not readable: file "/etc/cni/braid/net.d/1.conf": broken JSON`}},
 		{name: "clause 6: no such NAD", scene: scene{config: main, networks: "a,b"}, mistakes: []string{
-			`pod "ns/pod": annotation k8s.v1.cni.cncf.io/networks: element 1 ("a"): network "ns/a": no such NetworkAttachmentDefinition: create it`, `network "ns/b"`}},
+			`annotation k8s.v1.cni.cncf.io/networks: element 1 ("a"): interface net1: network "ns/a": no such NetworkAttachmentDefinition: create it`, `network "ns/b"`}},
 		{name: "broken JSON, no type, odd shapes", scene: scene{config: main, networks: "a,b,c,d,e,f,g", nads: map[string]string{
 			"ns/a": "{", "ns/b": "{}", "ns/c": `{"plugins":[]}`, "ns/d": `{"plugins":[1]}`, "ns/e": `{"plugins":{}}`, "ns/f": `[]`, "ns/g": `{"type":"x","capabilities":[],"cniVersion":"1.0.0"}`}},
 			mistakes: []string{`NetworkAttachmentDefinition "ns/a": spec.config: broken JSON`, `plugin 1: has no type`, "plugins: the list is empty",
@@ -250,7 +250,7 @@ func TestPlanRequests(t *testing.T) {
 		{name: "clauses 17, 19, 26, 27, 29, 30, 35: capability missing",
 			scene: without(main, `"ips":["10.0.0.1"],"mac":"02:00:00:00:00:01","portMappings":[{"hostPort":1,"containerPort":2}],"bandwidth":{"ingressRate":1},"infiniband-guid":"c2:11:22:33:44:55:66:77","deviceID":"x"`),
 			mistakes: []string{
-				`element 1 ("ns/b"): ips: no plugin of network ns/b declares the capability "ips": add "capabilities": {"ips": true}`,
+				`element 1 ("ns/b"): interface net1: ips: no plugin of network ns/b declares the capability "ips": add "capabilities": {"ips": true}`,
 				"mac: no plugin", "portMappings: no plugin", "bandwidth: no plugin", "infinibandGUID: no plugin", "deviceID: no plugin"}},
 		{name: "clause 17: capability declared false", scene: scene{config: main, networks: `[{"name":"b","mac":"02:00:00:00:00:01"}]`, nads: map[string]string{"ns/b": `{"cniVersion":"1.0.0","type":"x","capabilities":{"mac":false}}`}},
 			mistakes: []string{"mac: no plugin"}},

@@ -13,6 +13,17 @@ type want struct {
 	at     report
 }
 
+// becomes lets later mistakes of the want say which interface the pod does not get.
+func (w *want) becomes(ifname string) {
+	if w.first {
+		return // the one that every pod has
+	}
+	w.at = w.at.in("interface %s", ifname)
+	if w.pick != nil {
+		w.pick.at = w.at
+	}
+}
+
 // wants lists the networks of in in their order (clause 59), as far as mistakes allow. Mistakes go to r. chained says
 // that the plugins before this one in a chain made the default network.
 func (in *Input) wants(r report) (list []want, chained bool) {
@@ -57,7 +68,6 @@ func (in *Input) selections(r report) (picks []Selection, first *Selection) {
 	if in.Pod == nil {
 		return nil, nil
 	}
-	r = r.in("pod %s", quote(in.Pod.Namespace+"/"+in.Pod.Name))
 	namespace := in.Pod.Namespace
 	first = parseDefaultSelection(r, in.Pod.Annotations[DefaultNetworkAnnotation], in.defaultNamespace())
 	picks = parseSelections(r.in("annotation %s", NetworksAnnotation), in.Pod.Annotations[NetworksAnnotation], namespace)
