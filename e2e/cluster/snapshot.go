@@ -22,7 +22,7 @@ func (n *Node) Snapshot(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	files, err := filesBelow(n.Path("/"), "/run/netns", "/var/lib/cni", "/run/braid", "/var/lib/braid")
+	files, err := filesBelow(n.Path("/"), "/run/netns", "/var/lib/cni", "/run/braid/libcni", "/var/lib/braid")
 	return sorted(append(lines, files...)), err
 }
 

@@ -42,6 +42,7 @@ func TestThirdPartyChain(t *testing.T) {
 				t.Errorf("%s is %q", announce(dev), got)
 			}
 		}
+		s.agrees(t, "eth0", "net1")
 		s.madeByOthers(t)
 	})
 }
@@ -99,6 +100,7 @@ func TestMacvlan(t *testing.T) {
 			if want := fmt.Sprintf("10.32.0.%d/24", 11+i); l.Info.Kind != "macvlan" || !slices.Equal(l.prefixes(), []string{want}) {
 				t.Errorf("net1 of pod %s is a %s with addresses %q, want %s", s.pod.Name, l.Info.Kind, l.prefixes(), want)
 			}
+			s.agrees(t, "eth0", "net1")
 			pings(t, s, pods[(i+1)%len(pods)], "net1")
 		}
 	})

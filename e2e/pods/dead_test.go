@@ -36,9 +36,9 @@ func TestAgentsDeadForAMinute(t *testing.T) {
 		for _, p := range probes {
 			p.lossless(t, int(deadFor/(10*time.Millisecond)))
 		}
-		sandboxes(t, running(t, comes))[0].agrees(t, "eth0", "net1")
-		for _, s := range pods[:3] {
+		for _, s := range append(sandboxes(t, running(t, comes)), pods[:3]...) {
 			s.agrees(t, "eth0", "net1")
+			s.builtIn(t)
 		}
 	})
 }

@@ -29,6 +29,7 @@ func TestEqualToTheReferencePlugins(t *testing.T) {
 	test.Unchanged(annotations, func(t *suite.Test) {
 		s := sandboxes(t, t.RunPods(kube.Busybox("theirs", "node1", annotations))...)[0]
 		sameForm(t, "of the reference plugins", ours, s.form(t))
+		s.agrees(t, "eth0", "net1", "net2")
 		s.madeByOthers(t)
 	})
 }

@@ -24,6 +24,7 @@ func TestThreeNetworks(t *testing.T) {
 		pods := sandboxes(t, t.RunPods(twoOnEach(t, "three", annotations)...)...)
 		for _, s := range pods {
 			s.agrees(t, "eth0", "net1", "net2")
+			s.builtIn(t)
 			if mtu := s.link(t, "net2").MTU; mtu != 1400 {
 				t.Errorf("pod %s: net2 has MTU %d, want 1400", s.pod.Name, mtu)
 			}
