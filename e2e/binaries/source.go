@@ -68,12 +68,16 @@ func Probe(ctx context.Context, dir string) error {
 	return buildInto(ctx, src, dir, "./cmd/probe")
 }
 
+// buildInto builds programs of the checkout.
 func buildInto(ctx context.Context, moduleDir, dir, pattern string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("build %s: %w", pattern, err)
 	}
-	_, err := goCommand(ctx, moduleDir, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", dir+"/", pattern)
-	if err != nil {
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", dir+"/", pattern)
+	cmd.Dir = moduleDir
+	// In the workspace, as the tests themselves are built.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if _, err := output(cmd); err != nil {
 		return fmt.Errorf("build %s: %w", pattern, err)
 	}
 	return nil
