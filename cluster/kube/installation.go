@@ -66,7 +66,9 @@ func (i *Installation) Run(ctx context.Context) error {
 }
 
 func (i *Installation) informers(namespace, name string) informers.SharedInformerFactory {
-	one := func(o *metav1.ListOptions) { o.FieldSelector = fields.OneTermEqualSelector("metadata.name", name).String() }
+	one := func(o *metav1.ListOptions) {
+		o.FieldSelector = fields.OneTermEqualSelector("metadata.name", name).String()
+	}
 	return informers.NewSharedInformerFactoryWithOptions(i.core, 0, informers.WithNamespace(namespace), informers.WithTweakListOptions(one))
 }
 
