@@ -17,7 +17,8 @@ func arrows() map[string][]string {
 	return map[string][]string{
 		"cmd/braid":    {"wire"},
 		"cmd/braidd":   {house.Everything},
-		"cmd/braidctl": {"lab", "cluster", "ipam", "wire", "api"},
+		"cmd/braidctl": {"doctor", "lab", "cluster", "ipam", "wire", "api"},
+		"doctor":       {"kernel", "wire", "netattach", "cluster", "api"},
 		"lab":          {"agent", "cluster"},
 		"agent":        {"fabric", "delegate", "plugins", "ipam", "netattach", "cluster", "store", "kernel", "wire", "api"},
 		"fabric":       {"kernel", "cluster", "api"},

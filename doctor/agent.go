@@ -1,0 +1,31 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/braid-cni/braid/wire"
+)
+
+// agent finds one that does not answer, or that says it is not ready.
+func agent(ctx context.Context, v *visit) ([]Finding, error) {
+	if v.inspectionErr != nil {
+		return []Finding{fault(v.inspectionErr.Error(),
+			"see why it does not run: kubectl -n braid-system get pods -o wide, and kubectl -n braid-system logs daemonset/braid-agent")}, nil
+	}
+	c := v.used()
+	if c == nil || c.err != nil {
+		return nil, nil // STATUS is asked with a configuration, and conflist says that there is none
+	}
+	stdin, err := c.stdin()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	if err := wire.AskStatus(ctx, v.Socket, v.BinDir, stdin); err != nil {
+		return []Finding{fault(fmt.Sprintf("the agent at %s is not ready: %v", v.Socket, err),
+			"mend what it names; it asks again by itself. More is in kubectl -n braid-system logs daemonset/braid-agent")}, nil
+	}
+	return nil, nil
+}
