@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/braid-cni/braid/e2e/cluster"
 	"github.com/braid-cni/braid/e2e/kube"
@@ -27,12 +29,16 @@ func TestChainedOnAnotherCNIThatComesLate(t *testing.T) {
 	removeAfter(test, another)
 	test.Sub("appears", runsWhenItAppears)
 	test.Unchanged(nil, func(t *suite.Test) {
+		ready := readySince(t)
 		writers := rewriteAll(t, another)
 		all := sandboxes(t, t.RunPods(manyPods(t, "rewritten", 10, nil)...)...)
 		for node, times := range writers.stop() {
 			if times < 20 {
 				t.Errorf("%s: the file was rewritten only %d times while pods started", node, times)
 			}
+		}
+		if now := readySince(t); len(now) != len(t.Nodes) || !maps.EqualFunc(ready, now, time.Time.Equal) {
+			t.Errorf("nodes were ready since %v, and after the rewriting since %v", ready, now)
 		}
 		distinct(t, all, "eth0")
 		for _, s := range all {
@@ -45,17 +51,43 @@ func TestChainedOnAnotherCNIThatComesLate(t *testing.T) {
 
 // runsWhenItAppears makes pods, sees that they get no network, and lets the file come: then they run.
 func runsWhenItAppears(t *suite.Test) {
-	time.AfterFunc(5*time.Second, func() {
-		for _, n := range t.Nodes {
-			if links, err := n.Exec(t.Ctx, "ip", "link", "show", "type", "veth"); err != nil || strings.Contains(links, "braid") {
-				t.Errorf("%s has links of pods before there is a network: %s %v", n.Name, links, err)
-			}
-			if err := n.WriteFile(another, anotherCNI(0)); err != nil {
-				t.Error(err)
+	var pods []*corev1.Pod
+	for _, n := range t.Nodes {
+		pods = append(pods, createPod(t, kube.Busybox("early-"+n.Name, n.Name, nil)))
+	}
+	time.Sleep(5 * time.Second)
+	for _, n := range t.Nodes {
+		if links := onNode(t, n, "ip", "link", "show", "type", "veth"); strings.Contains(links, "braid") {
+			t.Errorf("%s has links of pods before there is a network: %s", n.Name, links)
+		}
+		if err := n.WriteFile(another, anotherCNI(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, pod := range pods {
+		s := sandboxes(t, running(t, pod))[0]
+		if l := s.link(t, "eth0"); l.MTU != anotherMTU {
+			t.Errorf("eth0 of pod %s is not of the other CNI: %+v", pod.Name, l)
+		}
+	}
+}
+
+// readySince says since when each node is ready: a node that was not ready for a moment has a later time.
+func readySince(t *suite.Test) map[string]time.Time {
+	t.Helper()
+	since := map[string]time.Time{}
+	for _, n := range t.Nodes {
+		node, err := t.Kube.CoreV1().Nodes().Get(t.Ctx, n.Name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range node.Status.Conditions {
+			if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue {
+				since[n.Name] = c.LastTransitionTime.Time
 			}
 		}
-	})
-	t.RunPodOnEach("early", nil)
+	}
+	return since
 }
 
 const anotherMTU = 1450
