@@ -11,6 +11,7 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/kernel/kerneltest"
 	"github.com/braid-cni/braid/wire"
 )
 
@@ -136,6 +137,16 @@ func TestChainedNetworkTakesTheDefaultRoute(t *testing.T) {
 				n.mustCall(t, "DEL", "c1", netns, "web")
 			})
 		})
+	}
+}
+
+// STATUS carries no prevResult: a link of a chain is ready although it names no default network of its own.
+func TestChainedIsReady(t *testing.T) {
+	n := newNode(t, kerneltest.NewFake())
+	r := n.request("STATUS", "", "", "")
+	r.Config = []byte(`{"cniVersion":"1.1.0","name":"calico","type":"braid"}`)
+	if answer := n.Handle(context.Background(), r); answer.Failed {
+		t.Errorf("%s", answer.Output)
 	}
 }
 

@@ -94,13 +94,13 @@ func (a *Agent) defaultReady(ctx context.Context, r *wire.Request) error {
 	if err != nil {
 		return invalid(types.ErrInvalidNetworkConfig, err.Error())
 	}
+	if config.ClusterNetwork.IsZero() {
+		return nil // a later link of another CNI's chain: the runtime asks those before it itself
+	}
 	in := netattach.Input{Config: config, IfName: "eth0"}
 	plan, err := a.planWithin(ctx, in, rewrittenWithin)
 	if err != nil {
 		return invalid(codeNotAvailable, "the default network is not ready: "+err.Error())
-	}
-	if plan.Chained || len(plan.Attachments) == 0 {
-		return nil
 	}
 	path := append(delegate.SplitPath(r.Path), config.BinDir)
 	if err := a.Delegator.Status(ctx, plan.Attachments[0].Config, path, ipam.Policy(config.Builtins)); err != nil {
