@@ -10,7 +10,6 @@ import (
 	"github.com/braid-cni/braid/agent"
 	"github.com/braid-cni/braid/api/agentconfig"
 	"github.com/braid-cni/braid/cluster"
-	"github.com/braid-cni/braid/cluster/kube"
 )
 
 // configured returns the tasks of an agent that has an AgentConfiguration, and sets what health takes from it.
@@ -55,7 +54,13 @@ func (o *options) configuration() (agentconfig.Config, error) {
 	return config, nil
 }
 
-func (o *options) installation(log *slog.Logger) (*kube.Installation, error) {
+// An installation is known by the DaemonSet that runs this agent.
+type installation interface {
+	agent.Installation
+	agent.Task
+}
+
+func (o *options) installation(log *slog.Logger) (installation, error) {
 	namespace, name, found := strings.Cut(o.daemonSet, "/")
 	if !found || namespace == "" || name == "" {
 		return nil, fmt.Errorf("--daemonset or $BRAID_DAEMONSET is %q: write namespace/name", o.daemonSet)
@@ -63,9 +68,5 @@ func (o *options) installation(log *slog.Logger) (*kube.Installation, error) {
 	if o.files != "" {
 		return nil, errors.New("--daemonset and --files exclude each other: without a cluster there is no DaemonSet")
 	}
-	config, err := o.client()
-	if err != nil {
-		return nil, err
-	}
-	return kube.NewInstallation(config, namespace, name, log)
+	return o.clusterInstallation(namespace, name, log)
 }

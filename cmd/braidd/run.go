@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -12,13 +11,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/braid-cni/braid/agent"
 	"github.com/braid-cni/braid/cluster"
 	"github.com/braid-cni/braid/cluster/files"
-	"github.com/braid-cni/braid/cluster/kube"
 	"github.com/braid-cni/braid/delegate"
 	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/ipam/hostlocal"
@@ -126,28 +122,7 @@ func (o *options) view() (cluster.View, []agent.Task, error) {
 	if o.files != "" {
 		return files.New(o.files), nil, nil
 	}
-	if o.nodeName == "" {
-		return nil, nil, errors.New("the node's name is unknown: set --node-name or $NODE_NAME")
-	}
-	config, err := o.client()
-	if err != nil {
-		return nil, nil, err
-	}
-	view, err := kube.New(config, o.nodeName)
-	if err != nil {
-		return nil, nil, err
-	}
-	return view, []agent.Task{view}, nil
-}
-
-// client is how the API server is reached.
-func (o *options) client() (*rest.Config, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
-	if err != nil {
-		return nil, fmt.Errorf("configure the Kubernetes client (is --kubeconfig right?): %w", err)
-	}
-	config.UserAgent = "braidd/" + version()
-	return config, nil
+	return o.cluster()
 }
 
 // delegator puts the built-in plugins and the means to execute others together.

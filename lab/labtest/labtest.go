@@ -14,7 +14,7 @@ import (
 // programsVariable tells the tests where the programs are, and that they run where they should.
 const programsVariable = "BRAID_LABTEST_PROGRAMS"
 
-// Main is for TestMain. It builds braid and braidd and runs the tests in network and mount namespaces of their own, as a
+// Main is for TestMain. It builds braid and braidd, as make demo does, and runs the tests in network and mount namespaces of their own, as a
 // machine on which nobody else changes anything. It returns the exit status. Without root it just runs the tests,
 // which skip in Programs.
 func Main(m *testing.M) int {
@@ -44,7 +44,7 @@ func isolated() (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	build := exec.Command("go", "build", "-o", dir, "github.com/braid-cni/braid/cmd/braid", "github.com/braid-cni/braid/cmd/braidd")
+	build := exec.Command("go", "build", "-tags", "nocluster", "-o", dir, "github.com/braid-cni/braid/cmd/braid", "github.com/braid-cni/braid/cmd/braidd")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build the programs: %w\n%s", err, out)

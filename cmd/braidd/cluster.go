@@ -1,0 +1,50 @@
+//go:build !nocluster
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/braid-cni/braid/agent"
+	"github.com/braid-cni/braid/cluster"
+	"github.com/braid-cni/braid/cluster/kube"
+)
+
+// cluster is the Kubernetes cluster that the node is in, with the task that keeps the view up to date.
+func (o *options) cluster() (cluster.View, []agent.Task, error) {
+	if o.nodeName == "" {
+		return nil, nil, errors.New("the node's name is unknown: set --node-name or $NODE_NAME")
+	}
+	config, err := o.client()
+	if err != nil {
+		return nil, nil, err
+	}
+	view, err := kube.New(config, o.nodeName)
+	if err != nil {
+		return nil, nil, err
+	}
+	return view, []agent.Task{view}, nil
+}
+
+func (o *options) clusterInstallation(namespace, name string, log *slog.Logger) (installation, error) {
+	config, err := o.client()
+	if err != nil {
+		return nil, err
+	}
+	return kube.NewInstallation(config, namespace, name, log)
+}
+
+// client is how the API server is reached.
+func (o *options) client() (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("configure the Kubernetes client (is --kubeconfig right?): %w", err)
+	}
+	config.UserAgent = "braidd/" + version()
+	return config, nil
+}
