@@ -4,6 +4,8 @@
 # sudo leaves out the folder that Go is usually installed in; a bare environment has no HOME for its caches.
 export PATH := $(PATH):/usr/local/go/bin
 export HOME ?= /root
+# Programs and tests are static, so what is compiled for one serves the other.
+export CGO_ENABLED := 0
 # The programs get their version from git, which is asked for nothing else and need not mind whose checkout it is.
 export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 export GIT_CONFIG_COUNT := 1
@@ -16,7 +18,7 @@ export GIT_CONFIG_VALUE_0 := *
 # Everything compiles; the programs land in bin/, static, for any Linux of this architecture.
 build:
 	go build ./...
-	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags "-s -w" -o bin/ ./cmd/...
+	go build -trimpath -buildvcs=auto -ldflags "-s -w" -o bin/ ./cmd/...
 
 test: setup build lint bin/rungs
 	bin/rungs
@@ -48,7 +50,7 @@ bench: setup build
 # without client-go, which takes longer to compile than all the rest.
 demo:
 	@start=$$(date +%s); \
-	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags "-s -w" -tags nocluster -o bin/demo/ ./cmd/braid ./cmd/braidd ./cmd/braidctl && \
+	go build -trimpath -buildvcs=auto -ldflags "-s -w" -tags nocluster -o bin/demo/ ./cmd/braid ./cmd/braidd ./cmd/braidctl && \
 	bin/demo/braidctl lab demo --nodes 2 -f examples/three-networks.yaml && \
 	echo "The demo took $$(($$(date +%s) - start)) s with the build."
 
