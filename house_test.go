@@ -17,8 +17,9 @@ func arrows() map[string][]string {
 	return map[string][]string{
 		"cmd/braid":    {"wire"},
 		"cmd/braidd":   {house.Everything},
-		"cmd/braidctl": {"doctor", "lab", "cluster", "ipam", "wire", "api"},
+		"cmd/braidctl": {"topology", "doctor", "lab", "cluster", "ipam", "wire", "api"},
 		"doctor":       {"kernel", "wire", "netattach", "cluster", "api"},
+		"topology":     {"wire"},
 		"lab":          {"agent", "cluster"},
 		"agent":        {"fabric", "delegate", "plugins", "ipam", "netattach", "cluster", "store", "kernel", "wire", "api"},
 		"fabric":       {"kernel", "cluster", "api"},

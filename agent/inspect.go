@@ -36,6 +36,11 @@ func (a *Agent) inspect(r *wire.Request) ([]byte, error) {
 		}
 		answer.Containers = append(answer.Containers, shown)
 	}
+	if named["K8S_POD_NAMESPACE"] == "" && named["K8S_POD_NAME"] == "" {
+		if answer.Links, err = a.inspectLinks(host, answer.Containers); err != nil {
+			return nil, err
+		}
+	}
 	slices.SortFunc(answer.Containers, func(x, y wire.Container) int {
 		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Pod, y.Pod), cmp.Compare(x.ID, y.ID))
 	})
@@ -111,15 +116,21 @@ func inspectInterface(sandbox kernel.Netns, host []kernel.Link, container string
 	if err != nil {
 		return shown, err
 	}
-	for _, address := range addresses {
-		if !made6(address.Prefix.Addr()) {
-			shown.Addresses = append(shown.Addresses, address.Prefix.String())
-		}
-	}
+	shown.Addresses = given(addresses)
 	shown.MAC, shown.MTU = link.MAC.String(), link.MTU
 	shown.State = stateOf(link)
 	outside(&shown, host, container, link)
 	return shown, nil
+}
+
+// given are the addresses that somebody gave, as text.
+func given(addresses []kernel.Address) (texts []string) {
+	for _, address := range addresses {
+		if !made6(address.Prefix.Addr()) {
+			texts = append(texts, address.Prefix.String())
+		}
+	}
+	return texts
 }
 
 // made6 tells an IPv6 address that the kernel makes for every link.

@@ -76,3 +76,54 @@ func takeDown(t *testing.T, n *node, netns string) {
 		t.Fatal(err)
 	}
 }
+
+// What is not of Braid and leads nowhere is left out of the links, and so is everything when one pod is asked for.
+func TestInspectShowsTheLinksOfTheNode(t *testing.T) {
+	eachNode(t, func(t *testing.T, n *node) {
+		n.pod(t, "web", "")
+		n.mustCall(t, "ADD", "c1", n.world.Netns(t), "web")
+		host, err := n.Kernel.Host()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer host.Close()
+		for name, bridge := range map[string]string{"port": "brd0", "alone": ""} {
+			neighbour(t, host, name, bridge)
+		}
+		answer := n.Handle(t.Context(), &wire.Request{Version: wire.Version, Program: "braidctl", Command: wire.Inspect})
+		var got wire.Inspection
+		if err := json.Unmarshal(answer.Output, &got); err != nil {
+			t.Fatal(err)
+		}
+		shown := map[string]wire.Link{}
+		for _, link := range got.Links {
+			shown[link.Name] = link
+		}
+		end := kernel.LinkName("c1", "eth0")
+		if l := shown["brd0"]; l.Kind != "bridge" || l.Alias != kernel.BridgeAlias || l.MAC == "" || l.MTU != 1500 || l.State != wire.StateUp {
+			t.Errorf("brd0: %+v", l)
+		}
+		if l := shown[end]; l.Bridge != "brd0" || !strings.HasPrefix(l.Alias, "default/web eth0") || l.State != wire.StateUp {
+			t.Errorf("%s: %+v", end, l)
+		}
+		if shown["port"].Bridge != "brd0" || shown["alone"].Name != "" || len(shown) != 3 {
+			t.Errorf("links: %+v", got.Links)
+		}
+	})
+}
+
+// neighbour makes a link that is none of Braid's.
+func neighbour(t *testing.T, host kernel.Netns, name, bridge string) {
+	t.Helper()
+	v := kernel.Veth{Name: name, MAC: kernel.RandomMAC(), Peer: name + "-far", PeerMAC: kernel.RandomMAC(), Up: true}
+	if bridge != "" {
+		master, err := host.Link(bridge)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Master = master.Index
+	}
+	if err := host.AddVeth(v); err != nil {
+		t.Fatal(err)
+	}
+}

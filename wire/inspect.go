@@ -33,6 +33,25 @@ const (
 type Inspection struct {
 	Node       string      `json:"node,omitempty"`
 	Containers []Container `json:"containers"`
+	// Links are the node's own links that its pods' networks go over, sorted by name. They are left out of what is said
+	// of one pod.
+	Links []Link `json:"links,omitempty"`
+}
+
+// A Link is one link in the node's network namespace: the host's end of a pod's interface, a bridge, another port of
+// one, or a link to other nodes.
+type Link struct {
+	Name string `json:"name"`
+	// Kind is the kernel's name of the link's type, such as "veth", "bridge" or "vxlan"; empty for hardware.
+	Kind  string `json:"kind,omitempty"`
+	MAC   string `json:"mac,omitempty"`
+	MTU   int    `json:"mtu,omitempty"`
+	Alias string `json:"alias,omitempty"`
+	// Bridge is what the link is a port of.
+	Bridge string `json:"bridge,omitempty"`
+	// Addresses are the node's own on this link, but for those that the kernel makes for every link.
+	Addresses []string `json:"addresses,omitempty"`
+	State     string   `json:"state"`
 }
 
 // A Container is one pod sandbox with the interfaces that Braid gave it.

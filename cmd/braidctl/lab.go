@@ -15,7 +15,7 @@ func (o *options) labCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	dir := cmd.PersistentFlags().String("dir", lab.DefaultDir, "the laboratory's folder")
-	cmd.AddCommand(labUpCommand(dir), labExecCommand(dir), labDownCommand(dir), labDemoCommand(dir))
+	cmd.AddCommand(labUpCommand(dir), labExecCommand(dir), labDownCommand(dir), labDemoCommand(dir), labTopologyCommand(dir))
 	return cmd
 }
 

@@ -62,7 +62,7 @@ func command(program string) *cobra.Command {
 	f.StringVar(&o.socket, "socket", defaultSocket(os.Getenv), "socket of the node's agent")
 	f.StringVar(&o.lab, "lab", "", "ask the agents of the laboratory in this folder (without a value "+lab.DefaultDir+")")
 	f.Lookup("lab").NoOptDefVal = lab.DefaultDir
-	cmd.AddCommand(o.podCommand(), o.networkCommand(), o.labCommand(), o.doctorCommand(), versionCommand())
+	cmd.AddCommand(o.podCommand(), o.networkCommand(), o.topologyCommand(), o.labCommand(), o.doctorCommand(), versionCommand())
 	return cmd
 }
 
