@@ -112,3 +112,7 @@ func TestWithoutLinks(t *testing.T) {
 		}
 	}
 }
+
+func TestDot(t *testing.T) {
+	golden(t, "graph.dot", drawn(t, world(), func(top *Topology, b *strings.Builder) error { return top.Dot(b) }))
+}

@@ -48,7 +48,7 @@ func labTopologyCommand(dir *string) *cobra.Command {
 }
 
 func topologyFlags(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVarP(output, "output", "o", "text", "how to draw: \"text\"")
+	cmd.Flags().StringVarP(output, "output", "o", "text", "how to draw: \"text\" or \"dot\" for Graphviz")
 }
 
 // draw writes the picture in one of the forms that there are.
@@ -57,6 +57,8 @@ func draw(w io.Writer, form string, inspections []*wire.Inspection) error {
 	switch form {
 	case "text":
 		return picture.Tree(w)
+	case "dot":
+		return picture.Dot(w)
 	}
-	return fmt.Errorf("output %q is unknown: use text", form)
+	return fmt.Errorf("output %q is unknown: use text or dot", form)
 }
