@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
@@ -56,7 +57,12 @@ func TestConfigurationIsFollowed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { configure(test, "clusterNetwork: auto"); await(test, file, string(before)) })
+	t.Cleanup(func() {
+		after := *test
+		after.Ctx = context.WithoutCancel(test.Ctx)
+		configure(&after, "clusterNetwork: auto")
+		await(&after, file, string(before))
+	})
 	configure(test, "clusterNetwork: auto\nstatusPublish: sync\n")
 	want := strings.Replace(string(before), `"statusPublish": "async"`, `"statusPublish": "sync"`, 1)
 	await(test, file, want)
