@@ -110,7 +110,8 @@ func filled(dir string, names ...string) bool {
 func goTool(ctx context.Context, in string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = in
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	// The module that pins the reference plugins is in no workspace.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

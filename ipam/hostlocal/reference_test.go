@@ -25,6 +25,7 @@ func buildReference(t *testing.T) reference {
 	path := filepath.Join(t.TempDir(), "host-local")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/containernetworking/plugins/plugins/ipam/host-local")
 	build.Dir = "../../e2e/binaries/plugins"
+	build.Env = append(os.Environ(), "GOWORK=off") // that module is in no workspace
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the reference: %v: %s", err, out)
 	}
