@@ -36,6 +36,9 @@ func (d *dot) node(number int, n *Node) {
 	for i, link := range n.Links {
 		d.line("    n%dl%d [label=%s, tooltip=%s, style=dashed]", number, i, quoted(link.Name, link.Addresses...), quoted(describe(link)))
 	}
+	if n.empty() {
+		d.line("    n%d [shape=plaintext, label=%s]", number, quoted(nothing))
+	}
 	ids := map[*Bridge]string{}
 	for i, b := range n.Bridges {
 		ids[b] = fmt.Sprintf("n%db%d", number, i)

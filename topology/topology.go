@@ -17,6 +17,13 @@ type Topology struct {
 	Nodes []*Node
 }
 
+const (
+	// nothing is what is said of an empty node.
+	nothing = "no pod has a network from Braid here"
+	// noHostLink stands for the name of one that is not there.
+	noHostLink = "(no host link)"
+)
+
 // A Node is a machine.
 type Node struct {
 	Name string
@@ -26,6 +33,8 @@ type Node struct {
 	Bridges []*Bridge
 	Pods    []*Pod
 }
+
+func (n *Node) empty() bool { return len(n.Links)+len(n.Bridges)+len(n.Pods) == 0 }
 
 // A Bridge has its ports sorted by pod and interface, those of no pod last.
 type Bridge struct {

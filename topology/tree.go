@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -47,8 +48,8 @@ func (n *Node) branches() (all []branch) {
 	if loose := n.loose(); len(loose) > 0 {
 		all = append(all, branch{cells: []string{"on no bridge"}, branches: loose})
 	}
-	if len(all) == 0 {
-		return []branch{{cells: []string{"no pod has a network from Braid here"}}}
+	if n.empty() {
+		all = append(all, branch{cells: []string{nothing}})
 	}
 	return all
 }
@@ -81,10 +82,7 @@ func linkCells(kind string, link wire.Link) []string {
 }
 
 func (l *Line) cells() []string {
-	host := l.Host.Name
-	if host == "" {
-		host = "(no host link)"
-	}
+	host := cmp.Or(l.Host.Name, noHostLink)
 	if l.Pod == nil {
 		return []string{host, "──", "no pod", kindOf(l.Host), strings.Join(l.Host.Addresses, ","), "", mtu(l.Host.MTU), l.State()}
 	}

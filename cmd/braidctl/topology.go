@@ -48,7 +48,7 @@ func labTopologyCommand(dir *string) *cobra.Command {
 }
 
 func topologyFlags(cmd *cobra.Command, output *string) {
-	cmd.Flags().StringVarP(output, "output", "o", "text", "how to draw: \"text\" or \"dot\" for Graphviz")
+	cmd.Flags().StringVarP(output, "output", "o", "text", "how to draw: \"text\", \"dot\" for Graphviz, \"svg\", or \"html\" for a page that loads nothing")
 }
 
 // draw writes the picture in one of the forms that there are.
@@ -59,6 +59,10 @@ func draw(w io.Writer, form string, inspections []*wire.Inspection) error {
 		return picture.Tree(w)
 	case "dot":
 		return picture.Dot(w)
+	case "svg":
+		return picture.SVG(w)
+	case "html":
+		return picture.Page(w)
 	}
-	return fmt.Errorf("output %q is unknown: use text or dot", form)
+	return fmt.Errorf("output %q is unknown: use text, dot, svg or html", form)
 }
