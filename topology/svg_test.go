@@ -2,50 +2,50 @@ package topology
 
 import (
 	"encoding/xml"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
 	"github.com/braid-cni/braid/wire"
 )
 
-// elements reads the drawing and returns the text in each element that has the attribute, with that of its title first.
-func elements(t *testing.T, drawing, attribute string) map[string]string {
-	t.Helper()
-	found := map[string]string{}
-	decoder := xml.NewDecoder(strings.NewReader(drawing))
-	name, depth := "", 0
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			return found
-		}
-		if err != nil {
-			t.Fatalf("the drawing is not well-formed: %v", err)
-		}
-		switch token := token.(type) {
-		case xml.StartElement:
-			for _, a := range token.Attr {
-				if a.Name.Local == attribute && depth == 0 {
-					name, depth = a.Value, 0
-					found[name] = ""
-				}
-			}
-			if name != "" {
-				depth++
-			}
-		case xml.CharData:
-			if name != "" {
-				found[name] += string(token)
-			}
-		case xml.EndElement:
-			if depth--; depth <= 0 {
-				name, depth = "", 0
-			}
+// An element is one of a drawing.
+type element struct {
+	Attributes []xml.Attr `xml:",any,attr"`
+	Text       string     `xml:",chardata"`
+	Inside     []element  `xml:",any"`
+}
+
+// find collects the text of each element that has an attribute, its tooltip's first.
+func (e element) find(attribute string, found map[string]string) {
+	for _, a := range e.Attributes {
+		if a.Name.Local == attribute {
+			found[a.Value] = e.words()
 		}
 	}
+	for _, inside := range e.Inside {
+		inside.find(attribute, found)
+	}
+}
+
+func (e element) words() string {
+	text := e.Text
+	for _, inside := range e.Inside {
+		text += "\n" + inside.words()
+	}
+	return text
+}
+
+// elements reads a drawing and returns what find finds in it.
+func elements(t *testing.T, drawing, attribute string) map[string]string {
+	t.Helper()
+	var all element
+	if err := xml.Unmarshal([]byte(drawing), &all); err != nil {
+		t.Fatalf("the drawing is not well-formed: %v", err)
+	}
+	found := map[string]string{}
+	all.find(attribute, found)
+	return found
 }
 
 func svg(top *Topology, b *strings.Builder) error  { return top.SVG(b) }
