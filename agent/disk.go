@@ -3,12 +3,12 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
-	"strings"
 
+	"github.com/braid-cni/braid/agent/hostfile"
 	"github.com/braid-cni/braid/netattach"
 )
 
@@ -33,69 +33,73 @@ func load(root string, paths []string, disk netattach.Disk) (added bool, err err
 // loadPath reads a file, or the files of a folder, and the plugin files in the folders beside them (see netattach.Disk).
 // What does not exist gives nothing.
 func loadPath(root, p string) ([]netattach.File, error) {
-	host, err := os.OpenRoot(root)
-	if err != nil {
-		return nil, fmt.Errorf("open the host's root: %w", err)
-	}
-	defer host.Close()
-	info, err := host.Stat(relative(p))
+	file, err := hostfile.OpenFile(root, p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look for CNI configurations: %w", err)
 	}
-	if !info.IsDir() {
-		return append([]netattach.File{read(host, p)}, beside(host, path.Dir(p))...), nil
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("look for CNI configurations: %w", err)
 	}
-	return append(readFolder(host, p, ".conf", ".conflist", ".json"), beside(host, p)...), nil
+	if !info.IsDir() {
+		return append([]netattach.File{read(root, p)}, beside(root, path.Dir(p))...), nil
+	}
+	return append(readFolder(root, p, ".conf", ".conflist", ".json"), beside(root, p)...), nil
 }
 
 // beside reads the *.conf of the folders inside dir.
-func beside(host *os.Root, dir string) []netattach.File {
-	entries, err := fs.ReadDir(host.FS(), relative(dir))
-	if err != nil {
-		return nil
-	}
+func beside(root, dir string) []netattach.File {
 	var files []netattach.File
-	for _, e := range entries {
+	for _, e := range entries(root, dir) {
 		if e.IsDir() {
-			files = append(files, readFolder(host, path.Join(dir, e.Name()), ".conf")...)
+			files = append(files, readFolder(root, path.Join(dir, e.Name()), ".conf")...)
 		}
 	}
 	return files
 }
 
-func readFolder(host *os.Root, dir string, extensions ...string) []netattach.File {
-	entries, err := fs.ReadDir(host.FS(), relative(dir))
+func readFolder(root, dir string, extensions ...string) []netattach.File {
+	var files []netattach.File
+	for _, e := range entries(root, dir) {
+		if !e.IsDir() && slices.Contains(extensions, path.Ext(e.Name())) {
+			files = append(files, read(root, path.Join(dir, e.Name())))
+		}
+	}
+	return files
+}
+
+// entries lists a folder; one that cannot be read is as empty.
+func entries(root, dir string) []fs.DirEntry {
+	folder, err := hostfile.OpenFile(root, dir)
 	if err != nil {
 		return nil
 	}
-	var files []netattach.File
-	for _, e := range entries {
-		if !e.IsDir() && slices.Contains(extensions, path.Ext(e.Name())) {
-			files = append(files, read(host, path.Join(dir, e.Name())))
-		}
-	}
-	return files
+	defer folder.Close()
+	list, _ := folder.ReadDir(-1)
+	return list
 }
 
-func read(host *os.Root, p string) netattach.File {
-	info, err := host.Stat(relative(p))
-	if err != nil {
-		return netattach.File{Path: p, Err: err}
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxConfFile {
-		return netattach.File{Path: p, Err: fmt.Errorf("not a regular file of at most %d bytes", maxConfFile)}
-	}
-	content, err := host.ReadFile(relative(p))
+func read(root, p string) netattach.File {
+	content, err := readWhole(root, p)
 	return netattach.File{Path: p, Content: content, Err: err}
 }
 
-// relative is the path as os.Root takes it.
-func relative(p string) string {
-	if p = strings.TrimPrefix(path.Clean(p), "/"); p != "" {
-		return p
+func readWhole(root, p string) ([]byte, error) {
+	file, err := hostfile.OpenFile(root, p)
+	if err != nil {
+		return nil, err
 	}
-	return "."
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxConfFile {
+		return nil, fmt.Errorf("not a regular file of at most %d bytes", maxConfFile)
+	}
+	return io.ReadAll(io.LimitReader(file, maxConfFile))
 }

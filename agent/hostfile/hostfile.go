@@ -1,4 +1,5 @@
-// Package hostfile replaces files of the host, whole or not at all, where its root file system is mounted in a container.
+// Package hostfile reads files of the host, and replaces them whole or not at all, where its root file system is mounted in
+// a container.
 package hostfile
 
 import (
@@ -28,7 +29,7 @@ func Open(root, dir string) (*Folder, error) {
 		return nil, fmt.Errorf("open the host's root %s: %w", root, err)
 	}
 	defer unix.Close(top)
-	fd, err := resolve(top, dir)
+	fd, err := resolve(top, dir, unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open the host's folder", Path: dir, Err: err}
 	}
@@ -62,10 +63,25 @@ func Make(root, dir string) (*Folder, error) {
 	return Open(root, dir)
 }
 
-func resolve(top int, dir string) (int, error) {
-	how := &unix.OpenHow{Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT}
+// OpenFile opens a file or folder for reading, with the same care for symbolic links as Open. It does not wait for the
+// other end of a pipe. The error is fs.ErrNotExist where there is none.
+func OpenFile(root, name string) (*os.File, error) {
+	top, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the host's root %s: %w", root, err)
+	}
+	defer unix.Close(top)
+	fd, err := resolve(top, name, unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open the host's file", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+func resolve(top int, name string, flags uint64) (int, error) {
+	how := &unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT}
 	for {
-		fd, err := unix.Openat2(top, dir, how)
+		fd, err := unix.Openat2(top, name, how)
 		// EAGAIN reports a rename somewhere on the path during the walk (openat2(2)).
 		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
 			return fd, err
