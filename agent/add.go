@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
-	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/types/create"
 
 	"github.com/braid-cni/braid/cluster"
 	"github.com/braid-cni/braid/delegate"
+	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/store"
@@ -69,7 +69,7 @@ func (a *Agent) clean(ctx context.Context, r *wire.Request) error {
 
 // pod returns the pod that the runtime names in CNI_ARGS, nil when it names none.
 func (a *Agent) pod(ctx context.Context, args string) (*cluster.Pod, error) {
-	named := cniArgs(args)
+	named := ipam.ParseArgs(args)
 	if named["K8S_POD_NAME"] == "" {
 		return nil, nil
 	}
@@ -78,16 +78,6 @@ func (a *Agent) pod(ctx context.Context, args string) (*cluster.Pod, error) {
 		return nil, fmt.Errorf("find the pod of the sandbox: %w: %w", errTryLater, err)
 	}
 	return pod, nil
-}
-
-func cniArgs(args string) map[string]string {
-	named := map[string]string{}
-	for pair := range strings.SplitSeq(args, ";") {
-		if key, value, ok := strings.Cut(pair, "="); ok {
-			named[key] = value
-		}
-	}
-	return named
 }
 
 // attach brings the container from a plan to committed results. When it fails, nothing is left, or the record says
@@ -187,7 +177,7 @@ func routes(r netattach.Routes) store.DefaultRoutes {
 func statusOf(plan *netattach.Plan, c *store.Container) ([]byte, error) {
 	var list []netattach.Attached
 	if c.Chained != nil {
-		result, err := decodeResult(c.Chained.Result)
+		result, err := delegate.DecodeResult(c.Chained.Result)
 		if err != nil {
 			return nil, err
 		}
@@ -196,21 +186,13 @@ func statusOf(plan *netattach.Plan, c *store.Container) ([]byte, error) {
 		})
 	}
 	for i, p := range plan.Attachments {
-		result, err := decodeResult(c.Attachments[i].Result)
+		result, err := delegate.DecodeResult(c.Attachments[i].Result)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, netattach.Attached{Attachment: p, Result: result})
 	}
 	return netattach.Status(list)
-}
-
-func decodeResult(raw []byte) (*current.Result, error) {
-	result, err := create.CreateFromBytes(raw)
-	if err != nil {
-		return nil, fmt.Errorf("read a result: %w", err)
-	}
-	return current.NewResultFromResult(result)
 }
 
 // runtimeResult is what the runtime gets: the default network's result, in the version that it asked for.
@@ -235,7 +217,7 @@ func summary(c *store.Container) string {
 	var parts []string
 	for _, a := range c.Attachments {
 		text := a.IfName + " on " + a.Network
-		if result, err := decodeResult(a.Result); err == nil && len(result.IPs) > 0 {
+		if result, err := delegate.DecodeResult(a.Result); err == nil && len(result.IPs) > 0 {
 			var ips []string
 			for _, ip := range result.IPs {
 				ips = append(ips, ip.Address.String())

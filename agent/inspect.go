@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/braid-cni/braid/delegate"
+	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/store"
 	"github.com/braid-cni/braid/wire"
@@ -24,7 +26,7 @@ func (a *Agent) inspect(r *wire.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	named := cniArgs(r.Args)
+	named := ipam.ParseArgs(r.Args)
 	answer := wire.Inspection{Node: a.Node, Containers: []wire.Container{}}
 	for _, c := range containers {
 		if !matches(c.Pod, named["K8S_POD_NAMESPACE"], named["K8S_POD_NAME"]) {
@@ -169,7 +171,7 @@ func promised(shown *wire.Interface, at store.Attachment) {
 	if at.Result == nil {
 		return
 	}
-	result, err := decodeResult(at.Result)
+	result, err := delegate.DecodeResult(at.Result)
 	if err != nil {
 		return // it is what is missing that matters here
 	}

@@ -88,7 +88,7 @@ func (d *Delegator) routeDefault(c *store.Container, i int, restore func(v6 bool
 // default routes of families that it has none for, and lets them yield those that it has.
 func (d *Delegator) settleOwn(c *store.Container, i int, restore func(v6 bool) error) error {
 	a := &c.Attachments[i]
-	result, err := decodeResult(a.Result)
+	result, err := DecodeResult(a.Result)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func editRoutes(a *store.Attachment, edit func([]*types.Route) []*types.Route) e
 	if err != nil {
 		return fmt.Errorf("read the result: %w", err)
 	}
-	r, err := decodeResult(a.Result)
+	r, err := DecodeResult(a.Result)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,8 @@ func defaultRoutes(gateways []netip.Addr) []*types.Route {
 	return routes
 }
 
-func decodeResult(raw []byte) (*current.Result, error) {
+// DecodeResult reads a stored result, of whatever version.
+func DecodeResult(raw []byte) (*current.Result, error) {
 	result, err := create.CreateFromBytes(raw)
 	if err != nil {
 		return nil, fmt.Errorf("read the result: %w", err)
