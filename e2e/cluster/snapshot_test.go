@@ -19,6 +19,9 @@ func TestNetworkLines(t *testing.T) {
 		"ip -4 route show table all":     "10.1.0.0/24 dev cni0 proto kernel scope link src 10.1.0.1 linkdown \n",
 		"ip -6 route show table all": "fe80::/64 dev cni0 proto kernel metric 256 pref medium\n" +
 			"local fe80::1 dev cni0 table local proto kernel metric 0 pref medium\n" +
+			"anycast fd00:: dev cni0 table local proto kernel metric 0 pref medium\n" +
+			"local fd00::1 dev cni0 table local proto kernel metric 0 pref medium\n" +
+			"local fd00::9 dev cni0 table local proto 98 metric 0 pref medium\n" +
 			"fd00::/64 dev cni0 proto ra metric 256 expires 86390sec pref medium\n",
 		"bridge fdb show": "33:33:00:00:00:01 dev cni0 self permanent\n02:00:00:00:00:02 dev vx dst 172.30.0.12 self permanent\n",
 	}
@@ -34,6 +37,7 @@ link cni0 kind=bridge up mtu=1500 master= group=default alias="" mac=
 link veth1 kind=veth down mtu=1400 master=cni0 group=7 alias="default/a eth0" mac=02:00:00:00:00:01
 route4 10.1.0.0/24 dev cni0 proto kernel scope link src 10.1.0.1
 route6 fd00::/64 dev cni0 proto ra metric 256 pref medium
+route6 local fd00::9 dev cni0 table local proto 98 metric 0 pref medium
 `
 	if got := sorted(lines); got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)

@@ -21,7 +21,7 @@ func network(ctx context.Context, run runner) ([]string, error) {
 		keep   func(line string) bool
 	}{
 		{"route4", "ip -4 route show table all", nil},
-		{"route6", "ip -6 route show table all", func(line string) bool { return !ownLinkLocal(line) }},
+		{"route6", "ip -6 route show table all", func(line string) bool { return !ofAnAddress(line) }},
 		{"rule4", "ip -4 rule show", nil},
 		{"rule6", "ip -6 rule show", nil},
 		{"neighbour", "ip neighbour show nud permanent", nil},
@@ -47,10 +47,15 @@ func settled(text string) string {
 	return regexp.MustCompile(` expires \d+sec| linkdown\b`).ReplaceAllString(text, "")
 }
 
-// ownLinkLocal marks the routes of the addresses that the kernel gives each link by itself, when it has seen that
-// nobody else uses them, a second or two after the link is up.
-func ownLinkLocal(route string) bool {
-	return strings.Contains(route, " fe80:") && strings.Contains(route, " proto kernel ")
+// ofAnAddress marks the routes that follow from an address, which has a line of its own. Linux makes the local and
+// anycast ones when it has seen that nobody else uses the address, a second or two after the link has carrier: a bridge
+// whose first pod was gone by then has the address and not yet these.
+func ofAnAddress(route string) bool {
+	if !strings.Contains(route, " proto kernel ") {
+		return false
+	}
+	return strings.Contains(route, " fe80:") || 
+		strings.HasPrefix(route, "route6 local ") || strings.HasPrefix(route, "route6 anycast ")
 }
 
 // A linkView is what of a link belongs to a snapshot, in the words of ip's JSON.
