@@ -54,7 +54,7 @@ func ofAnAddress(route string) bool {
 	if !strings.Contains(route, " proto kernel ") {
 		return false
 	}
-	return strings.Contains(route, " fe80:") || 
+	return strings.Contains(route, " fe80:") ||
 		strings.HasPrefix(route, "route6 local ") || strings.HasPrefix(route, "route6 anycast ")
 }
 
