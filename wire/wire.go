@@ -5,6 +5,7 @@ package wire
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -95,7 +96,9 @@ func Read(r io.Reader, v any) error {
 		return fmt.Errorf("frame of %d bytes is over the limit of %d", size, maxFrame)
 	}
 	body := make([]byte, size)
-	if _, err := io.ReadFull(r, body); err != nil {
+	if _, err := io.ReadFull(r, body); errors.Is(err, io.EOF) {
+		return fmt.Errorf("receive frame: %w", io.ErrUnexpectedEOF)
+	} else if err != nil {
 		return fmt.Errorf("receive frame: %w", err)
 	}
 	if err := json.Unmarshal(body, v); err != nil {

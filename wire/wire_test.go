@@ -39,6 +39,7 @@ func TestReadRefuses(t *testing.T) {
 	}{
 		{"nothing", nil, "receive frame", io.EOF},
 		{"half a head", whole.Bytes()[:2], "receive frame", io.ErrUnexpectedEOF},
+		{"a head alone", whole.Bytes()[:4], "receive frame", io.ErrUnexpectedEOF},
 		{"half a body", whole.Bytes()[:9], "receive frame", io.ErrUnexpectedEOF},
 		{"a length over the limit", huge, "over the limit", nil},
 		{"not JSON", []byte("\x00\x00\x00\x01{"), "decode frame", nil},
