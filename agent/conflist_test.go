@@ -150,6 +150,8 @@ builtins: only
 timeout: 90s
 statusPublish: sync
 paths: {allow: [/srv]}
+plugins: {allow: [macvlan]}
+tenants: {allow: {bridges: [br-blue]}}
 host: {binDir: /srv/bin}`))
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +160,8 @@ host: {binDir: /srv/bin}`))
 	want := netattach.Config{
 		CNIVersion: "1.1.0", Name: "braid", ClusterNetwork: netattach.Source{Inline: []byte(`{"type":"bridge"}`)},
 		DefaultNetworks:  []netattach.Source{{NAD: netattach.Key{Namespace: "default", Name: "a"}}, {Inline: []byte(`{"type":"x"}`)}},
-		SystemNamespaces: []string{"mine"}, GlobalNamespaces: []string{"shared"}, PathsAllow: []string{"/srv"}, Timeout: 90 * time.Second,
+		SystemNamespaces: []string{"mine"}, GlobalNamespaces: []string{"shared"}, PathsAllow: []string{"/srv"},
+		PluginsAllow: []string{"macvlan"}, Tenants: netattach.Allowed{Bridges: []string{"br-blue"}}, Timeout: 90 * time.Second,
 		Builtins: netattach.BuiltinsOnly, StatusPublish: netattach.StatusSync, ConfDir: "/etc/cni/braid/net.d", BinDir: "/srv/bin",
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -214,17 +217,23 @@ func (answering) Handle(context.Context, *wire.Request) *wire.Response {
 // guard runs the task, with an agent that answers. It writes the configuration as kubelet does a ConfigMap's.
 func guard(t *testing.T, files map[string]string, config string, installation Installation) *guarded {
 	t.Helper()
-	g := &guarded{dir: t.TempDir(), log: &lockedBuffer{lockedWriter{w: new(bytes.Buffer)}}}
-	socket := filepath.Join(t.TempDir(), "s")
+	g := &guarded{dir: t.TempDir(), log: &lockedBuffer{lockedWriter{w: new(bytes.Buffer)}}, board: &noticeBoard{}}
 	log := slog.New(slog.NewTextHandler(g.log, nil))
 	g.swap(t, config)
 	g.ConfList = &ConfList{
-		File: filepath.Join(g.dir, "config.yaml"), Root: hostWith(t, files), Socket: socket, Synced: g.synced.Load,
-		Ranges: dualStack(), Installation: installation, LogLevel: new(slog.LevelVar), Log: log,
+		File: filepath.Join(g.dir, "config.yaml"), Root: hostWith(t, files), Socket: filepath.Join(t.TempDir(), "s"), Synced: g.synced.Load,
+		Ranges: dualStack(), Installation: installation, State: t.TempDir(), LogLevel: new(slog.LevelVar), Log: log,
 	}
+	g.run(t)
+	return g
+}
+
+func (g *guarded) run(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- Run(ctx, log, g.ConfList, &Server{Socket: socket, Handler: answering{}, Log: log}) }()
+	g.Conditions = NewConditions(g.board, g.Log)
+	tasks := []Task{g.ConfList, g.Conditions, &Server{Socket: g.Socket, Handler: answering{}, Log: g.Log}}
+	go func() { done <- Run(ctx, g.Log, tasks...) }()
 	g.stop = func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -233,7 +242,20 @@ func guard(t *testing.T, files map[string]string, config string, installation In
 		done <- nil
 	}
 	t.Cleanup(g.stop)
-	return g
+}
+
+// restart ends the agent and starts another one on the same node.
+func (g *guarded) restart(t *testing.T, meanwhile func()) {
+	t.Helper()
+	g.stop()
+	meanwhile()
+	old := g.ConfList
+	g.ConfList = &ConfList{
+		File: old.File, Root: old.Root, Socket: old.Socket, Synced: old.Synced, Ranges: old.Ranges, Installation: old.Installation,
+		State: old.State, LogLevel: old.LogLevel, Log: old.Log,
+	}
+	g.run(t)
+	eventually(t, "ready again", func() bool { return g.Ready() == nil })
 }
 
 // swap replaces the ConfigMap's volume: ..data is a link that is renamed.
@@ -352,10 +374,16 @@ func TestConfListIsLeftToARival(t *testing.T) {
 	if log := g.log.String(); strings.Count(log, "renamed away") != takenTimes || !strings.Contains(log, "Cilium") {
 		t.Error(log)
 	}
+	const taken = "False ConflistContested: /etc/cni/net.d/00-braid.conflist was renamed to 00-braid.conflist.cilium_bak 3 times, and " +
+		"10-other.conflist is used in its place"
+	if said := g.board.condition(); !strings.HasPrefix(said, taken) {
+		t.Errorf("the node's condition is %s", said)
+	}
 	if err := os.Rename(file+".cilium_bak", file); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "ready again once it was given back", func() bool { return g.Ready() == nil })
+	eventually(t, "and said so", func() bool { return strings.HasPrefix(g.board.condition(), "True ConflistInstalled") })
 }
 
 type verdict bool

@@ -31,6 +31,8 @@ type metaConf struct {
 	Timeout            string            `json:"timeout"`
 	StatusPublish      string            `json:"statusPublish"`
 	PathsAllow         []string          `json:"pathsAllow"`
+	PluginsAllow       []string          `json:"pluginsAllow"`
+	TenantsAllow       netattach.Allowed `json:"tenantsAllow"`
 	BinDir             string            `json:"binDir"`
 }
 
@@ -51,6 +53,8 @@ func render(c agentconfig.Config, clusterNetwork json.RawMessage) ([]byte, error
 		Timeout:            c.Timeout.String(),
 		StatusPublish:      c.StatusPublish,
 		PathsAllow:         append([]string{}, c.PathsAllow...),
+		PluginsAllow:       append([]string{}, c.PluginsAllow...),
+		TenantsAllow:       netattach.Allowed(c.TenantsAllow),
 		BinDir:             c.BinDir,
 	}
 	for _, network := range c.DefaultNetworks {

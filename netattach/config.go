@@ -35,6 +35,10 @@ type Config struct {
 	LenientCapabilities bool
 	// PathsAllow are the files and folders that path-valued fields of NADs may name, themselves or beneath.
 	PathsAllow []string
+	// PluginsAllow are the types, or patterns of path.Match, that NADs may name beside built-in plugins.
+	PluginsAllow []string
+	// Tenants is what NADs in namespaces with TenantLabel may name.
+	Tenants Allowed
 
 	// Timeout bounds one operation of one pod.
 	Timeout time.Duration
@@ -84,6 +88,8 @@ const (
 //	globalNamespaces        []              list, or string with commas; multus: ["default"]
 //	lenientCapabilities     false           multus: true
 //	pathsAllow              see defaultPathsAllow
+//	pluginsAllow            ["*"]           patterns of path.Match
+//	tenantsAllow            {}              object of lists: plugins, bridges, masters, devices, paths
 //	timeout                 "60s"           Go duration
 //	builtins                "prefer"        "only", "never"
 //	statusPublish           "async"         "sync"
@@ -107,12 +113,13 @@ func ParseConfig(stdin []byte) (Config, []string, error) {
 type rawConfig struct {
 	typ, name, cniVersion, namespace, timeout, builtins, status, confDir, binDir, readiness *string
 
-	isolation, lenient      *bool
-	clusterNetwork          json.RawMessage
-	defaults, delegates     []json.RawMessage
-	global, system          nameList
-	pathsAllow              *[]string
-	runtimeConfig, previous object
+	isolation, lenient       *bool
+	clusterNetwork           json.RawMessage
+	defaults, delegates      []json.RawMessage
+	global, system           nameList
+	pathsAllow, pluginsAllow *[]string
+	tenants, runtimeConfig   object
+	previous                 object
 }
 
 func (c *rawConfig) targets() map[string]any {
@@ -127,6 +134,8 @@ func (c *rawConfig) targets() map[string]any {
 		"globalNamespaces":       &c.global,
 		"lenientCapabilities":    &c.lenient,
 		"pathsAllow":             &c.pathsAllow,
+		"pluginsAllow":           &c.pluginsAllow,
+		"tenantsAllow":           &c.tenants,
 		"timeout":                &c.timeout,
 		"builtins":               &c.builtins,
 		"statusPublish":          &c.status,
@@ -213,6 +222,8 @@ func (c *rawConfig) policy(r report, out *Config) {
 	if c.pathsAllow != nil {
 		out.PathsAllow = r.in("pathsAllow").allowed(*c.pathsAllow)
 	}
+	out.PluginsAllow = r.in("pluginsAllow").patterns(value(c.pluginsAllow, []string{"*"}))
+	out.Tenants = r.in("tenantsAllow").tenants(c.tenants)
 }
 
 // networks sets the administrator's networks. Of Multus's two ways to name the cluster network, clusterNetwork wins.

@@ -119,18 +119,25 @@ func (o object) check(r report) {
 		r.add("%w", err)
 	}
 	o.checkSpelling(r, "type", "name", "cniVersion", "ipam", "delegate", "capabilities", "args", "runtimeConfig", "prevResult")
+	o.checkDelegates(r, 0)
+}
+
+// checkDelegates checks the types of what a plugin delegates to, and that in turn. A nesting too deep is reported by
+// paths, where it matters.
+func (o object) checkDelegates(r report, depth int) {
 	for _, key := range []string{"ipam", "delegate"} {
 		inner, err := parseObject(o[key])
-		if err != nil {
+		if err != nil || depth > maxNesting {
 			continue // libcni refuses an ipam that is no object; delegate is a word for other things too
 		}
 		r := r.in("%s", key)
-		inner.checkSpelling(r, "type")
+		inner.checkSpelling(r, "type", "ipam", "delegate")
 		if typ := inner.text("type"); typ != "" {
 			if err := checkPluginType(typ); err != nil {
 				r.add("%w", err)
 			}
 		}
+		inner.checkDelegates(r, depth+1)
 	}
 }
 

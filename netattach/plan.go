@@ -15,6 +15,10 @@ type Input struct {
 	Config Config
 	// NADs are those that References named and that exist.
 	NADs map[Key]*netv1.NetworkAttachmentDefinition
+	// Tenants are the namespaces of NADs that have TenantLabel.
+	Tenants map[string]bool
+	// Builtin are the types of the plugins that are built in.
+	Builtin []string
 	// Disk is what References' paths hold.
 	Disk Disk
 	// IfName is CNI_IFNAME, the interface of the default network ("eth0" for verbs that have none); Args is CNI_ARGS.

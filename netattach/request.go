@@ -52,7 +52,7 @@ func (in *Input) passAsArgs(s *Selection, a *Attachment, name string, warnings *
 // and a path in them is a path.
 func (in *Input) checkArgs(s *Selection, a *Attachment) {
 	r := s.at.in("cni-args")
-	r.paths(*s.CNIArgs, in.Config.PathsAllow, 0)
+	r.paths(*s.CNIArgs, in.pathsAllow(a.NAD), 0)
 	for _, key := range slices.Sorted(maps.Keys(*s.CNIArgs)) {
 		name := folded(key, slices.Values(selectable[:]))
 		if name != "" && !slices.Contains(a.Capabilities, name) && !in.Config.LenientCapabilities {

@@ -29,6 +29,10 @@ func (in *Input) resolve(w *want, warnings *[]string) (Attachment, *confList) {
 	a.ResourceName = nad.Annotations[ResourceNameAnnotation]
 	w.at = w.at.in("NetworkAttachmentDefinition %s", quote(key.String()))
 	if strings.TrimSpace(nad.Spec.Config) == "" {
+		if in.Tenants[key.Namespace] {
+			w.at.add("spec.config: is empty, which means the administrator's configuration of that name: a tenant's network needs a configuration of its own")
+			return a, nil
+		}
 		return a, in.fromDisk(w, func() (*confList, error) { return in.Disk.byName(in.Config.ConfDir, key.Name) })
 	}
 	return a, in.fromNAD(w, key, nad.Spec.Config, warnings)
@@ -88,11 +92,23 @@ func (in *Input) fromNAD(w *want, key Key, config string, warnings *[]string) *c
 	}
 	var whole any
 	if err := decode([]byte(config), &whole); err == nil {
-		r.paths(whole, in.Config.PathsAllow, 0)
+		r.paths(whole, in.pathsAllow(key), 0)
+	}
+	in.executed(r, l)
+	if in.Tenants[key.Namespace] {
+		r.tenant(l, whole, &in.Config.Tenants)
 	}
 	if l.top["cniVersion"] == nil && l.top["cniVersions"] == nil {
 		*warnings = append(*warnings, fmt.Sprintf("network %s has no cniVersion, which means %s: add one", key, defaultCNIVersion))
 	}
 	l.setDefaults(key.Name, defaultCNIVersion)
 	return l
+}
+
+// pathsAllow is what path-valued fields of that NAD, and of what pods give to it, may name.
+func (in *Input) pathsAllow(nad Key) []string {
+	if in.Tenants[nad.Namespace] {
+		return in.Config.Tenants.Paths
+	}
+	return in.Config.PathsAllow
 }

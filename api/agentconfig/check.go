@@ -101,6 +101,27 @@ func (r *report) paths(at string, list []string) []string {
 	return list
 }
 
+// patterns takes names and patterns of path.Match.
+func (r *report) patterns(at string, list []string) []string {
+	for i, p := range list {
+		if _, err := path.Match(p, ""); err != nil || p == "" {
+			r.add(numbered(at, i), "%q is not a name or a pattern such as \"br-blue-*\"", p)
+		}
+	}
+	return list
+}
+
+func (r *report) tenants(allow *TenantsAllow) Allowed {
+	file := value(allow, TenantsAllow{})
+	return Allowed{
+		Plugins: r.patterns("tenants.allow.plugins", value(file.Plugins, nil)),
+		Bridges: r.patterns("tenants.allow.bridges", value(file.Bridges, nil)),
+		Masters: r.patterns("tenants.allow.masters", value(file.Masters, nil)),
+		Devices: r.patterns("tenants.allow.devices", value(file.Devices, nil)),
+		Paths:   r.paths("tenants.allow.paths", value(file.Paths, nil)),
+	}
+}
+
 func (r *report) conflist(at, name string) string {
 	if name != "" && (path.Base(name) != name || strings.HasPrefix(name, ".") || path.Ext(name) != ".conflist") {
 		r.add(at, "%q is not a file name that ends in .conflist", name)

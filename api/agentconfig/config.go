@@ -17,6 +17,8 @@ type Config struct {
 	Timeout            time.Duration
 	StatusPublish      string
 	PathsAllow         []string
+	PluginsAllow       []string
+	TenantsAllow       Allowed
 	ConfDir, BinDir    string
 	// Conflist is a file name, or empty for no file.
 	Conflist string
@@ -24,6 +26,9 @@ type Config struct {
 	HealthAddress string
 	LogLevel      slog.Level
 }
+
+// Allowed is what the NetworkAttachmentDefinitions of tenants may name; see TenantsAllow.
+type Allowed struct{ Plugins, Bridges, Masters, Devices, Paths []string }
 
 // A Network is one of the forms in which an administrator's network is written.
 type Network struct {
@@ -42,7 +47,7 @@ func Default() Config {
 // config applies the defaults and says what is wrong.
 func (f *AgentConfiguration) config() (Config, Mistakes) {
 	r := new(report)
-	paths, host := value(f.Paths, PathsFile{}), value(f.Host, HostFile{})
+	paths, plugins, host := value(f.Paths, PathsFile{}), value(f.Plugins, PluginsFile{}), value(f.Host, HostFile{})
 	c := Config{
 		ClusterNetwork:     r.network("clusterNetwork", f.ClusterNetwork, true),
 		NamespaceIsolation: value(f.NamespaceIsolation, true),
@@ -52,6 +57,8 @@ func (f *AgentConfiguration) config() (Config, Mistakes) {
 		Timeout:            r.duration("timeout", value(f.Timeout, "60s")),
 		StatusPublish:      r.oneOf("statusPublish", f.StatusPublish, "async", "sync"),
 		PathsAllow:         r.paths("paths.allow", value(paths.Allow, defaultPathsAllow())),
+		PluginsAllow:       r.patterns("plugins.allow", value(plugins.Allow, []string{"*"})),
+		TenantsAllow:       r.tenants(value(f.Tenants, TenantsFile{}).Allow),
 		ConfDir:            r.path("host.confDir", value(host.ConfDir, "/etc/cni/net.d")),
 		BinDir:             r.path("host.binDir", value(host.BinDir, "/opt/cni/bin")),
 		Conflist:           r.conflist("host.conflist", value(host.Conflist, "00-braid.conflist")),

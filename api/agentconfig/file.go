@@ -40,6 +40,10 @@ type AgentConfiguration struct {
 	StatusPublish *string `json:"statusPublish,omitempty"`
 	// Paths is about paths in NetworkAttachmentDefinitions.
 	Paths *PathsFile `json:"paths,omitempty"`
+	// Plugins is about plugins in NetworkAttachmentDefinitions.
+	Plugins *PluginsFile `json:"plugins,omitempty"`
+	// Tenants is about NetworkAttachmentDefinitions in namespaces with the label braid.dev/tenant.
+	Tenants *TenantsFile `json:"tenants,omitempty"`
 	// Host is about folders of the node.
 	Host *HostFile `json:"host,omitempty"`
 	// HealthAddress is where the agent serves /metrics, /healthz and /readyz; empty for nowhere. It is read when the
@@ -54,6 +58,33 @@ type PathsFile struct {
 	// Allow are the files and folders that path-valued fields of NetworkAttachmentDefinitions, such as dataDir, may
 	// name, themselves or beneath. Default: where the reference plugins keep leases, the resolver's files, and devices.
 	Allow *[]string `json:"allow,omitempty"`
+}
+
+// A PluginsFile is AgentConfiguration's plugins.
+type PluginsFile struct {
+	// Allow are the types that NetworkAttachmentDefinitions may name beside the built-in ones: names, or patterns such as
+	// "ovs*". Such a plugin runs as the host's root. Default ["*"].
+	Allow *[]string `json:"allow,omitempty"`
+}
+
+// A TenantsFile is AgentConfiguration's tenants.
+type TenantsFile struct {
+	// Allow is what tenants' NetworkAttachmentDefinitions may name. Default nothing.
+	Allow *TenantsAllow `json:"allow,omitempty"`
+}
+
+// A TenantsAllow is AgentConfiguration's tenants.allow. Entries are names, or patterns such as "br-blue-*".
+type TenantsAllow struct {
+	// Plugins are types of plugins, built in or not, IPAM plugins among them. Default none.
+	Plugins *[]string `json:"plugins,omitempty"`
+	// Bridges are bridges of the node. Default none.
+	Bridges *[]string `json:"bridges,omitempty"`
+	// Masters are links of the node that plugins such as macvlan use. Default none.
+	Masters *[]string `json:"masters,omitempty"`
+	// Devices are links, MACs and bus addresses that plugins such as host-device take. Default none.
+	Devices *[]string `json:"devices,omitempty"`
+	// Paths are files and folders, themselves or what is beneath, in place of paths.allow. Default none.
+	Paths *[]string `json:"paths,omitempty"`
 }
 
 // A HostFile is AgentConfiguration's host: paths as the node has them.

@@ -100,7 +100,7 @@ func documents(data []byte) (docs [][]byte, err error) {
 func (f *AgentConfiguration) fill(top map[string]json.RawMessage) (found Mistakes) {
 	for _, key := range slices.Sorted(maps.Keys(top)) {
 		var inner map[string]json.RawMessage
-		if !slices.Contains([]string{"paths", "host"}, key) || json.Unmarshal(top[key], &inner) != nil {
+		if !slices.Contains([]string{"paths", "plugins", "tenants", "host"}, key) || json.Unmarshal(top[key], &inner) != nil {
 			found = append(found, f.set(top[key], key)...)
 			continue
 		}
