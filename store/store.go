@@ -181,5 +181,8 @@ func decode(key string, raw []byte) (*Container, error) {
 	if err := json.Unmarshal(raw, c); err != nil {
 		return nil, fmt.Errorf("read the record of container %q: %w", key, err)
 	}
+	if c.Key() != key {
+		return nil, fmt.Errorf("the record of container %q says that it is of %q", key, c.Key())
+	}
 	return c, nil
 }
