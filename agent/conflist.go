@@ -43,13 +43,19 @@ type ConfList struct {
 	Ranges Ranger
 	// Installation may be nil: nothing is ever taken away then.
 	Installation Installation
+	// State is the folder in which it is remembered what was written where; empty remembers nothing.
+	State string
+	// Conditions may be nil; the Node then says nothing.
+	Conditions *Conditions
 	// LogLevel is set to the configuration's; it may be nil.
 	LogLevel *slog.LevelVar
 	Log      *slog.Logger
 
-	mu     sync.Mutex
-	looked bool
-	reason error
+	mu        sync.Mutex
+	looked    bool
+	reason    error
+	at        place
+	installed []byte // what at should be
 }
 
 var _ Task = (*ConfList)(nil)
@@ -70,7 +76,11 @@ func (c *ConfList) Ready() error {
 // Run keeps the file until ctx is done.
 func (c *ConfList) Run(ctx context.Context) error {
 	chooser := &chooser{root: c.Root, ranges: c.Ranges}
-	keeper := &keeper{root: c.Root, log: c.Log}
+	memory, err := recall(c.State)
+	if err != nil {
+		c.Log.Warn("a CNI configuration that was written elsewhere stays", "error", err)
+	}
+	keeper := &keeper{root: c.Root, log: c.Log, memory: memory}
 	watcher := newWatcher(c.Log)
 	defer watcher.close()
 	for c.serving(ctx) {
@@ -79,7 +89,7 @@ func (c *ConfList) Run(ctx context.Context) error {
 			break
 		}
 		watcher.follow(filepath.Dir(c.File), c.inContainer(keeper.at.dir))
-		watcher.wait(ctx.Done(), c.note(err))
+		watcher.wait(ctx.Done(), c.note(keeper, err))
 	}
 	return c.leave(context.WithoutCancel(ctx), keeper)
 }
@@ -114,7 +124,7 @@ func (c *ConfList) serves(ctx context.Context) bool {
 func (c *ConfList) configure(ctx context.Context, chooser *chooser, keeper *keeper) error {
 	config, err := c.read()
 	if err != nil {
-		return err
+		return because(reasonInvalid, err)
 	}
 	if c.LogLevel != nil {
 		c.LogLevel.Set(config.LogLevel)
@@ -126,11 +136,11 @@ func (c *ConfList) configure(ctx context.Context, chooser *chooser, keeper *keep
 	}
 	network, err := chooser.choose(ctx, config)
 	if err != nil {
-		return err
+		return because(reasonUndecided, err)
 	}
 	content, err := render(config, network)
 	if err != nil {
-		return err
+		return because(reasonInvalid, err)
 	}
 	keeper.want(at, content)
 	return nil
@@ -154,10 +164,14 @@ func (c *ConfList) inContainer(dir string) string {
 	return folder.Path
 }
 
-// note keeps the reason for Ready, logs one that is new, and says when to look again.
-func (c *ConfList) note(err error) time.Duration {
+// note keeps the reason for Ready, logs one that is new, tells the Node, and says when to look again.
+func (c *ConfList) note(k *keeper, err error) time.Duration {
+	if c.Conditions != nil {
+		c.Conditions.Set(conditionOf(k.at, err))
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.at, c.installed = k.at, k.content
 	if err != nil && (c.reason == nil || c.reason.Error() != err.Error()) {
 		c.Log.Error("the CNI configuration is not as it should be", "error", err)
 	}
@@ -184,8 +198,5 @@ func (c *ConfList) leave(ctx context.Context, keeper *keeper) error {
 		}
 		at = place{dir: config.ConfDir, name: config.Conflist}
 	}
-	if at.name == "" {
-		return nil
-	}
-	return keeper.remove(at)
+	return keeper.leave(at)
 }

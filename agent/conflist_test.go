@@ -197,6 +197,7 @@ type guarded struct {
 	synced atomic.Bool
 	dir    string // the ConfigMap's volume
 	log    *lockedBuffer
+	board  *noticeBoard // what is said of the node
 	stop   func()
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -25,6 +26,30 @@ type noticeBoard struct {
 	synced bool
 	fails  []error // of the next calls
 	posted []string
+	said   []cluster.Condition
+}
+
+func (b *noticeBoard) PublishCondition(_ context.Context, c cluster.Condition) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.fails) > 0 {
+		err := b.fails[0]
+		b.fails = b.fails[1:]
+		return err
+	}
+	b.said = append(b.said, c)
+	return nil
+}
+
+// condition is the last one that was written.
+func (b *noticeBoard) condition() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.said) == 0 {
+		return "none"
+	}
+	c := b.said[len(b.said)-1]
+	return fmt.Sprintf("%s %s: %s", map[bool]string{true: "True", false: "False"}[c.Met], c.Reason, c.Message)
 }
 
 func (b *noticeBoard) Synced() bool {

@@ -39,6 +39,15 @@ type Event struct {
 	Message string
 }
 
+// A Condition is one of a Node's conditions, for "kubectl describe node".
+type Condition struct {
+	// Type and Reason are CamelCase words, Message is a sentence for people.
+	Type string
+	// Met is the condition's status.
+	Met             bool
+	Reason, Message string
+}
+
 // A View is what the agent sees of the cluster. Its methods may be called from many goroutines.
 type View interface {
 	// Pod returns the pod of that name whose UID, or whose static configuration's hash, is uid; any pod of that
@@ -52,6 +61,9 @@ type View interface {
 	PublishStatus(ctx context.Context, pod PodRef, status string) error
 	// Event records an event on a pod. It neither blocks nor fails: an event may be lost.
 	Event(pod PodRef, e Event)
+	// PublishCondition sets the condition of that type on the agent's own Node, with two API calls where it differs and
+	// with one where it does not. Other conditions stay as they are.
+	PublishCondition(ctx context.Context, c Condition) error
 	// Synced says whether the caches have seen the cluster once since the process started.
 	Synced() bool
 }

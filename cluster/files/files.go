@@ -55,6 +55,9 @@ func (f Folder) PublishStatus(_ context.Context, pod cluster.PodRef, _ string) e
 // Event drops the event.
 func (f Folder) Event(cluster.PodRef, cluster.Event) {}
 
+// PublishCondition drops the condition: there is no Node object.
+func (f Folder) PublishCondition(context.Context, cluster.Condition) error { return nil }
+
 // Synced is always true.
 func (f Folder) Synced() bool { return true }
 

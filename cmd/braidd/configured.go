@@ -20,8 +20,10 @@ func (o *options) configured(view cluster.View, health *agent.Health, log *slog.
 		log.Warn("the defaults count for what is read at the start only: the health address", "error", err)
 	}
 	o.logLevel.Set(config.LogLevel)
+	conditions := agent.NewConditions(view, log)
 	task := &agent.ConfList{
-		File: o.config, Root: o.root, Socket: o.socket, Synced: view.Synced, LogLevel: &o.logLevel, Log: log,
+		File: o.config, Root: o.root, Socket: o.socket, Synced: view.Synced, State: o.state, Conditions: conditions,
+		LogLevel: &o.logLevel, Log: log,
 	}
 	if ranger, ok := view.(agent.Ranger); ok {
 		task.Ranges = ranger
@@ -31,14 +33,14 @@ func (o *options) configured(view cluster.View, health *agent.Health, log *slog.
 		health.Address = config.HealthAddress
 	}
 	if o.daemonSet == "" {
-		return []agent.Task{task}, nil
+		return []agent.Task{task, conditions}, nil
 	}
 	installation, err := o.installation(log)
 	if err != nil {
 		return nil, err
 	}
 	task.Installation = installation
-	return []agent.Task{task, installation}, nil
+	return []agent.Task{task, conditions, installation}, nil
 }
 
 // configuration reads the AgentConfiguration. With mistakes in it, the defaults are returned beside the error.
