@@ -61,7 +61,7 @@ func (a *Agent) clean(ctx context.Context, r *wire.Request) error {
 	if c.Attached {
 		return fmt.Errorf("container %s has %s already: DEL comes before another ADD", r.ContainerID, r.IfName)
 	}
-	if err := a.Delegator.Del(ctx, c, a.netns(c.Netns)); err != nil {
+	if err := a.takeAway(ctx, c, a.netns(c.Netns)); err != nil {
 		return fmt.Errorf("remove what an interrupted ADD left: %w", err)
 	}
 	return a.Store.Forget(c.Key())
@@ -94,6 +94,9 @@ func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Co
 	if err := a.Store.Intend(c); err != nil {
 		return nil, nil, err
 	}
+	if err := a.describeDevices(plan); err != nil {
+		return nil, nil, a.forgetIf(true, c, err)
+	}
 	if undone, err := a.Delegator.Add(ctx, c); err != nil {
 		return nil, nil, a.forgetIf(undone, c, err)
 	}
@@ -108,12 +111,15 @@ func (a *Agent) forgetIf(undone bool, c *store.Container, cause error) error {
 	if !undone {
 		return cause
 	}
+	if err := a.forgetDevices(c); err != nil {
+		return errors.Join(cause, err)
+	}
 	return errors.Join(cause, a.Store.Forget(c.Key()))
 }
 
 // commit makes the results durable and sees to the status.
 func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netattach.Plan, c *store.Container) error {
-	status, err := statusOf(plan, c)
+	status, err := a.statusOf(plan, c)
 	if err != nil {
 		return err
 	}
@@ -161,10 +167,14 @@ func record(r *wire.Request, config netattach.Config, pod *cluster.Pod, plan *ne
 		path = append(path, config.BinDir)
 	}
 	for _, p := range plan.Attachments {
-		c.Attachments = append(c.Attachments, store.Attachment{
+		at := store.Attachment{
 			Network: p.Network, IfName: p.IfName, Default: p.Default, Config: p.Config, Capabilities: p.CapabilityArgs,
 			Args: p.Args, Path: path, Builtins: string(config.Builtins), DefaultRoutes: routes(p.Routes),
-		})
+		}
+		if p.DeviceInfo != nil {
+			at.DeviceInfo = p.DeviceInfo.File
+		}
+		c.Attachments = append(c.Attachments, at)
 	}
 	return c
 }
@@ -174,7 +184,7 @@ func routes(r netattach.Routes) store.DefaultRoutes {
 }
 
 // statusOf is the value of the network-status annotation.
-func statusOf(plan *netattach.Plan, c *store.Container) ([]byte, error) {
+func (a *Agent) statusOf(plan *netattach.Plan, c *store.Container) ([]byte, error) {
 	var list []netattach.Attached
 	if c.Chained != nil {
 		result, err := delegate.DecodeResult(c.Chained.Result)
@@ -190,7 +200,11 @@ func statusOf(plan *netattach.Plan, c *store.Container) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, netattach.Attached{Attachment: p, Result: result})
+		info, err := a.deviceInfo(&c.Attachments[i])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, netattach.Attached{Attachment: p, Result: result, DeviceInfo: info})
 	}
 	return netattach.Status(list)
 }

@@ -29,6 +29,8 @@ type Agent struct {
 	Publisher *Publisher
 	Metrics   *Metrics
 	Log       *slog.Logger
+	// Devices is kubelet; nil on a machine without one.
+	Devices Devices
 	// Node is the node's name, for those who ask; it may be empty.
 	Node string
 	// Root is the host's root, "/" outside a container.

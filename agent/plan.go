@@ -27,7 +27,9 @@ const (
 // plan gathers what the pod's networks refer to and decides what the pod gets. A configuration file that is not there
 // yet, or not whole, is waited for: the CNI that Braid chains on may be starting.
 func (a *Agent) plan(ctx context.Context, r *wire.Request, config netattach.Config, pod *cluster.Pod) (*netattach.Plan, error) {
-	in := netattach.Input{Config: config, IfName: r.IfName, Args: r.Args, Disk: netattach.Disk{}}
+	in := netattach.Input{
+		Config: config, ContainerID: r.ContainerID, IfName: r.IfName, Args: r.Args, Builtin: a.Delegator.Builtin(), Disk: netattach.Disk{},
+	}
 	if pod != nil {
 		in.Pod = &netattach.Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Annotations: pod.Annotations}
 	}
@@ -58,6 +60,9 @@ func (a *Agent) planWithin(ctx context.Context, in netattach.Input, within time.
 
 // gather fetches what the plan needs to know, until nothing new is asked for. Files are read anew each time.
 func (a *Agent) gather(ctx context.Context, in *netattach.Input) error {
+	if in.Tenants == nil {
+		in.Tenants = map[string]bool{}
+	}
 	if in.NADs == nil {
 		in.NADs = map[netattach.Key]*netv1.NetworkAttachmentDefinition{}
 	}
@@ -65,6 +70,11 @@ func (a *Agent) gather(ctx context.Context, in *netattach.Input) error {
 	asked := map[netattach.Key]bool{}
 	for {
 		refs := netattach.References(*in)
+		if refs.Devices {
+			if err := a.allocated(ctx, in); err != nil {
+				return err
+			}
+		}
 		var missing []netattach.Key
 		for _, key := range refs.NADs {
 			if in.NADs[key] == nil && !asked[key] {
@@ -82,7 +92,22 @@ func (a *Agent) gather(ctx context.Context, in *netattach.Input) error {
 		if err := a.fetch(ctx, missing, in); err != nil {
 			return err
 		}
+		if err := a.tenants(ctx, missing, in); err != nil {
+			return err
+		}
 	}
+}
+
+// tenants notes whose NetworkAttachmentDefinitions are tenants'.
+func (a *Agent) tenants(ctx context.Context, keys []netattach.Key, in *netattach.Input) error {
+	for _, key := range keys {
+		tenant, err := a.View.Tenant(ctx, key.Namespace)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errTryLater, err)
+		}
+		in.Tenants[key.Namespace] = tenant
+	}
+	return nil
 }
 
 // fetch reads NetworkAttachmentDefinitions, side by side because each may be waited for.

@@ -29,7 +29,7 @@ func (a *Agent) del(ctx context.Context, r *wire.Request) error {
 
 // remove takes a container away and forgets it when nothing is left.
 func (a *Agent) remove(ctx context.Context, c *store.Container, netns string) error {
-	if err := a.Delegator.Del(ctx, c, netns); err != nil {
+	if err := a.takeAway(ctx, c, netns); err != nil {
 		return podRecordError(c, err)
 	}
 	return a.Store.Forget(c.Key())

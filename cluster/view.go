@@ -12,6 +12,10 @@ import (
 // ErrNotFound means that the object does not exist, by the live word of the API server and not only by a cache.
 var ErrNotFound = errors.New("not found")
 
+// TenantLabel on a namespace says that those who write its NetworkAttachmentDefinitions are tenants, who may use no
+// more of a node than the administrator's tenants.allow lists. Its value means nothing.
+const TenantLabel = "braid.dev/tenant"
+
 // A Pod is what Braid reads of a pod.
 type Pod struct {
 	Namespace string
@@ -56,6 +60,8 @@ type View interface {
 	Pod(ctx context.Context, namespace, name, uid string) (*Pod, error)
 	// NAD returns a NetworkAttachmentDefinition, with the same patience as Pod.
 	NAD(ctx context.Context, namespace, name string) (*nadv1.NetworkAttachmentDefinition, error)
+	// Tenant says whether that namespace has TenantLabel. Before the caches are filled it blocks for one API call.
+	Tenant(ctx context.Context, namespace string) (bool, error)
 	// PublishStatus sets the network-status annotation of exactly that pod object. ErrNotFound means that it is
 	// gone, and that trying again is of no use.
 	PublishStatus(ctx context.Context, pod PodRef, status string) error

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -49,6 +50,9 @@ type Delegator struct{ o Options }
 
 // New returns a Delegator.
 func New(o Options) *Delegator { return &Delegator{o: o} }
+
+// Builtin are the types of the plugins that are built in, sorted.
+func (d *Delegator) Builtin() []string { return slices.Sorted(maps.Keys(d.o.Builtins)) }
 
 // undoWithin bounds the removal of what a failed ADD made, which goes on when the caller has given up.
 const undoWithin = 30 * time.Second

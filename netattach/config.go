@@ -37,7 +37,7 @@ type Config struct {
 	PathsAllow []string
 	// PluginsAllow are the types, or patterns of path.Match, that NADs may name beside built-in plugins.
 	PluginsAllow []string
-	// Tenants is what NADs in namespaces with TenantLabel may name.
+	// Tenants is what tenants' NADs may name.
 	Tenants Allowed
 
 	// Timeout bounds one operation of one pod.

@@ -18,7 +18,7 @@ func defaultPathsAllow() []string {
 }
 
 // pathFields are the fields of CNI configurations that a plugin, as the host's root, opens as a path.
-var pathFields = [...]string{"dataDir", "resolvConf", "kernelpath"}
+var pathFields = [...]string{"dataDir", "resolvConf", "kernelpath", "daemonSocketPath", CapabilityDeviceInfo}
 
 func (r report) allowed(list []string) []string {
 	for _, p := range list {
@@ -70,10 +70,11 @@ func (r report) paths(v any, allow []string, depth int) {
 
 func (r report) pathField(key, field string, v any, allow []string) {
 	text, isText := v.(string)
+	_, isBool := v.(bool) // a capability of that name is declared
 	switch {
 	case key != field:
 		r.add("key %s must be written %q", quote(key), field)
-	case v == nil || isText && text == "":
+	case v == nil || isBool || isText && text == "":
 	case !isText:
 		r.add("%s: is not a string", field)
 	case !isCleanPath(text):

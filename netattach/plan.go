@@ -15,7 +15,12 @@ type Input struct {
 	Config Config
 	// NADs are those that References named and that exist.
 	NADs map[Key]*netv1.NetworkAttachmentDefinition
-	// Tenants are the namespaces of NADs that have TenantLabel.
+	// ContainerID is the runtime's.
+	ContainerID string
+	// Devices are those that kubelet allocated to the pod, by resource, in the order in which they are given away; nil
+	// where there is no kubelet, and who writes a pod may name any device.
+	Devices map[string][]string
+	// Tenants are the namespaces whose NADs are tenants'.
 	Tenants map[string]bool
 	// Builtin are the types of the plugins that are built in.
 	Builtin []string
@@ -23,6 +28,8 @@ type Input struct {
 	Disk Disk
 	// IfName is CNI_IFNAME, the interface of the default network ("eth0" for verbs that have none); Args is CNI_ARGS.
 	IfName, Args string
+
+	used map[string]int // devices given away, by resource
 }
 
 // A Plan is what a pod gets.
@@ -62,14 +69,17 @@ type Attachment struct {
 	Routes Routes `json:"routes,omitzero"`
 	// IPAMClaim names the IPAMClaim, in the pod's namespace, whose addresses the attachment gets (clause 36).
 	IPAMClaim string `json:"ipamClaim,omitempty"`
-	// ResourceName is the device plugin resource of the NAD, whose device is still to be added to the attachment.
+	// ResourceName is the device plugin resource of the NAD, of which the attachment has a device.
 	ResourceName string `json:"resourceName,omitempty"`
+	// DeviceInfo names the files that describe the device; nil where nobody asks.
+	DeviceInfo *DeviceInfo `json:"deviceInfo,omitempty"`
 }
 
 // NewPlan decides what the pod gets, or reports every mistake at once, as Mistakes. A mistake that a NAD would mend
 // wraps ErrNADNotFound.
 func NewPlan(in Input) (*Plan, error) {
 	r := newReport()
+	in.used = map[string]int{}
 	list, chained := in.wants(r)
 	p := &Plan{Chained: chained}
 	args := parseArgs(r, in.Args)
@@ -83,6 +93,7 @@ func NewPlan(in Input) (*Plan, error) {
 		list[i].becomes(ifname)
 		p.Attachments[i] = in.attach(&list[i], args, &p.Warnings)
 		p.Attachments[i].IfName = ifname
+		in.describe(&p.Attachments[i])
 	}
 	p.route(list)
 	if err := r.err(); err != nil {
@@ -114,6 +125,7 @@ func (in *Input) attach(w *want, args [][2]string, warnings *[]string) Attachmen
 	if w.pick != nil {
 		in.request(w, &a, l, warnings)
 	}
+	in.device(w, &a, l)
 	a.Config = l.encode()
 	return a
 }

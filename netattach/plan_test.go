@@ -374,25 +374,6 @@ func TestPlanReportsEverythingAtOnce(t *testing.T) {
 	}
 }
 
-func TestPlanResource(t *testing.T) {
-	p, err := NewPlan(scene{config: main, networks: `[{"name":"a","deviceID":"own"}]`, nads: map[string]string{"ns/a": able}, resource: "vendor/vf"}.input(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := p.Attachments[1]
-	checkText(t, a.ResourceName, "vendor/vf")
-	with, err := a.WithDevice("0000:03:00.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkText(t, string(with.Config), strings.NewReplacer(`{"type":"bridge"}`, `{"deviceID":"0000:03:00.1","pciBusID":"0000:03:00.1","type":"bridge"}`,
-		`,"type":"all"`, `,"deviceID":"0000:03:00.1","pciBusID":"0000:03:00.1","type":"all"`).Replace(able1))
-	checkText(t, string(with.CapabilityArgs[CapabilityDeviceID]), `"0000:03:00.1"`)
-	checkText(t, string(a.CapabilityArgs[CapabilityDeviceID]), `"own"`)
-	_, err = a.WithDevice("../x")
-	checkMistakes(t, err, []string{`network ns/a: device of resource "vendor/vf": "../x" is not a device`})
-}
-
 func TestAttachmentSurvivesJSON(t *testing.T) {
 	p, err := NewPlan(scene{config: main, networks: `[{"name":"a","mac":"02:00:00:00:00:01","default-route":["10.0.0.1"]}]`, nads: map[string]string{"ns/a": able}}.input(t))
 	if err != nil {

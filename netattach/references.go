@@ -7,6 +7,8 @@ type Refs struct {
 	NADs []Key
 	// Paths are files and folders to load into Input.Disk.
 	Paths []string
+	// Devices says that Input.Devices counts.
+	Devices bool
 }
 
 // References says what NewPlan will look for, given what in holds already. It does its best in the face of mistakes,
@@ -18,6 +20,7 @@ func References(in Input) Refs {
 	for _, w := range list {
 		refs.add(&in, w.source)
 	}
+	refs.Devices = in.needsDevices(list)
 	return refs
 }
 

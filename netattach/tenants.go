@@ -7,10 +7,7 @@ import (
 	"slices"
 )
 
-// TenantLabel on a namespace says that those who write its NADs are tenants, held to Config.Tenants.
-const TenantLabel = "braid.dev/tenant"
-
-// Allowed is what the NADs of tenants may name. But for Paths, which hold what is beneath them too, an entry is a name
+// Allowed is what the NADs of tenants may name: those of namespaces with the label braid.dev/tenant. But for Paths, which hold what is beneath them too, an entry is a name
 // or a pattern of path.Match, such as "br-blue-*".
 type Allowed struct {
 	// Plugins are types of plugins, IPAM plugins among them.

@@ -68,6 +68,8 @@ type Attachment struct {
 	Builtins string `json:"builtins"`
 	// DefaultRoutes is what the default-route selection asks of this attachment.
 	DefaultRoutes DefaultRoutes `json:"defaultRoutes,omitzero"`
+	// DeviceInfo is the path of the attachment's device information file on the host; empty for none.
+	DeviceInfo string `json:"deviceInfo,omitempty"`
 	// Result is the final CNI result of ADD, in the version of Config; nil before Commit.
 	Result json.RawMessage `json:"result,omitempty"`
 }

@@ -47,6 +47,19 @@ func (f Folder) NAD(_ context.Context, namespace, name string) (*nadv1.NetworkAt
 	return nad, nil
 }
 
+// Tenant looks for a Namespace of that name with the label.
+func (f Folder) Tenant(_ context.Context, namespace string) (bool, error) {
+	found := new(corev1.Namespace)
+	if err := f.find("Namespace", "", namespace, found); err != nil {
+		if errors.Is(err, cluster.ErrNotFound) {
+			return false, nil
+		}
+		return false, err
+	}
+	_, tenant := found.Labels[cluster.TenantLabel]
+	return tenant, nil
+}
+
 // PublishStatus always fails with ErrNotFound: there is no pod object to write to.
 func (f Folder) PublishStatus(_ context.Context, pod cluster.PodRef, _ string) error {
 	return fmt.Errorf("publish the status of pod %s/%s: a folder is read only: %w", pod.Namespace, pod.Name, cluster.ErrNotFound)
@@ -61,7 +74,7 @@ func (f Folder) PublishCondition(context.Context, cluster.Condition) error { ret
 // Synced is always true.
 func (f Folder) Synced() bool { return true }
 
-// find decodes the object of that kind and name into obj.
+// find decodes the object of that kind and name into obj. An empty namespace is for kinds that have none.
 func (f Folder) find(kind, namespace, name string, obj any) error {
 	paths, err := f.paths()
 	if err != nil {
@@ -111,7 +124,7 @@ func findIn(path, kind, namespace, name string, obj any) (bool, error) {
 		if len(raw.Raw) == 0 || yaml.Unmarshal(raw.Raw, &meta) != nil {
 			continue
 		}
-		if meta.Kind == kind && meta.Name == name && namespaceOf(meta.Namespace) == namespace {
+		if meta.Kind == kind && meta.Name == name && (namespace == "" || namespaceOf(meta.Namespace) == namespace) {
 			return true, yaml.Unmarshal(raw.Raw, obj)
 		}
 	}

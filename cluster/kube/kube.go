@@ -26,14 +26,16 @@ import (
 
 // A Cluster is a cluster.View of an API server. Run must be running for its caches to fill.
 type Cluster struct {
-	core   kubernetes.Interface
-	nads   nadclient.Interface
-	node   string
-	pods   *watched[*corev1.Pod]
-	defs   *watched[*nadv1.NetworkAttachmentDefinition]
-	events record.EventBroadcaster
-	record record.EventRecorder
-	synced atomic.Bool
+	core kubernetes.Interface
+	nads nadclient.Interface
+	node string
+	pods *watched[*corev1.Pod]
+	defs *watched[*nadv1.NetworkAttachmentDefinition]
+	// tenants are the namespaces that have the label.
+	tenants *watched[*corev1.Namespace]
+	events  record.EventBroadcaster
+	record  record.EventRecorder
+	synced  atomic.Bool
 }
 
 var _ cluster.View = (*Cluster)(nil)
@@ -72,6 +74,9 @@ func assemble(core kubernetes.Interface, nads nadclient.Interface, node string) 
 	if c.defs, err = watch[*nadv1.NetworkAttachmentDefinition](defs); err != nil {
 		return nil, err
 	}
+	if c.tenants, err = watchTenants(core); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -81,7 +86,8 @@ func (c *Cluster) Run(ctx context.Context) error {
 	defer c.events.Shutdown()
 	go c.pods.informer.RunWithContext(ctx)
 	go c.defs.informer.RunWithContext(ctx)
-	if cache.WaitForCacheSync(ctx.Done(), c.pods.informer.HasSynced, c.defs.informer.HasSynced) {
+	go c.tenants.informer.RunWithContext(ctx)
+	if cache.WaitForCacheSync(ctx.Done(), c.pods.informer.HasSynced, c.defs.informer.HasSynced, c.tenants.informer.HasSynced) {
 		c.synced.Store(true)
 	}
 	<-ctx.Done()
@@ -91,7 +97,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 // String names the task.
 func (c *Cluster) String() string { return "cluster watch" }
 
-// Synced says whether both caches were filled once.
+// Synced says whether the caches were filled once.
 func (c *Cluster) Synced() bool { return c.synced.Load() }
 
 // Event records an event on a pod.

@@ -14,6 +14,8 @@ func trim(obj any) (any, error) {
 		return &corev1.Pod{ObjectMeta: trimMeta(&o.ObjectMeta)}, nil
 	case *nadv1.NetworkAttachmentDefinition:
 		return &nadv1.NetworkAttachmentDefinition{ObjectMeta: trimMeta(&o.ObjectMeta), Spec: o.Spec}, nil
+	case *corev1.Namespace:
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion}}, nil
 	}
 	return obj, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -13,6 +14,7 @@ import (
 	"github.com/braid-cni/braid/agent"
 	"github.com/braid-cni/braid/cluster"
 	"github.com/braid-cni/braid/cluster/kube"
+	"github.com/braid-cni/braid/cluster/kubelet"
 )
 
 // cluster is the Kubernetes cluster that the node is in, with the task that keeps the view up to date.
@@ -37,6 +39,14 @@ func (o *options) clusterInstallation(namespace, name string, log *slog.Logger) 
 		return nil, err
 	}
 	return kube.NewInstallation(config, namespace, name, log)
+}
+
+// kubelet knows which devices pods were given; without a cluster there is none.
+func (o *options) kubelet() (agent.Devices, error) {
+	if o.files != "" {
+		return nil, nil
+	}
+	return kubelet.New(filepath.Join(o.root, kubelet.Socket))
 }
 
 // client is how the API server is reached.

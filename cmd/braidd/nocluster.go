@@ -15,6 +15,8 @@ import (
 
 var errNoCluster = errors.New("this braidd was built for machines without a cluster: set --files, or build it without the tag nocluster")
 
+func (o *options) kubelet() (agent.Devices, error) { return nil, nil }
+
 func (o *options) cluster() (cluster.View, []agent.Task, error) { return nil, nil, errNoCluster }
 
 func (o *options) clusterInstallation(string, string, *slog.Logger) (installation, error) {

@@ -92,6 +92,9 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 	metrics := agent.NewMetrics()
 	metrics.Pending(publisher)
 	handler := o.handler(state, view, publisher, metrics, log)
+	if handler.Devices, err = o.kubelet(); err != nil {
+		return err
+	}
 	tasks = append(tasks, publisher, &agent.Server{Socket: o.socket, Handler: handler, Log: log})
 	health := &agent.Health{Address: o.health, Metrics: metrics, View: view, Log: log}
 	if o.config != "" {
