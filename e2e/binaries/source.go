@@ -41,13 +41,10 @@ func output(cmd *exec.Cmd) ([]byte, error) {
 	return out, nil
 }
 
-// Braid builds the commands of the checkout itself into dir.
-func Braid(ctx context.Context, dir string) error {
+// Checkout returns the root folder of the checkout that the caller works in.
+func Checkout(ctx context.Context) (string, error) {
 	src, err := source(ctx)
-	if err != nil {
-		return err
-	}
-	return buildInto(ctx, filepath.Dir(src), dir, "./cmd/...")
+	return filepath.Dir(src), err
 }
 
 // Pause builds the program that holds a pod's namespaces into dir, as dir/pause.

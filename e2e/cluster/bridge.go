@@ -11,7 +11,7 @@ import (
 )
 
 // BridgeConflist is where the reference bridge's configuration lies on a node, for chains that begin with it.
-const BridgeConflist = "/etc/cni/net.d/10-bridge.conflist"
+const BridgeConflist = confFolder + "/10-bridge.conflist"
 
 // installBridge makes the reference bridge plugin the cluster network: each node's pods get addresses of the node's
 // own ranges, and routes lead to those of the other nodes.

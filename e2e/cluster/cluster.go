@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -183,7 +184,7 @@ func (c *Cluster) prepare(ctx context.Context, o Options) error {
 
 // emptyFolder removes what an earlier cluster left in Dir, and only that.
 func (c *Cluster) emptyFolder() error {
-	for _, name := range []string{"control", "nodes", "images", "braid"} {
+	for _, name := range []string{"control", "nodes", "images"} {
 		if err := os.RemoveAll(filepath.Join(c.Dir, name)); err != nil {
 			return fmt.Errorf("empty the cluster's folder: %w", err)
 		}
@@ -285,4 +286,13 @@ func (c *Cluster) setUpPods(ctx context.Context, o Options) error {
 func (c *Cluster) WaitReady(ctx context.Context) error {
 	_, err := c.Kube.WaitNodes(ctx, len(c.Nodes), "ready", kube.NodeReady)
 	return err
+}
+
+// Node returns the node of that name, nil when there is none.
+func (c *Cluster) Node(name string) *Node {
+	i := slices.IndexFunc(c.Nodes, func(n *Node) bool { return n.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return c.Nodes[i]
 }

@@ -4,10 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
+
+// WaitUses waits until the node's container runtime uses the CNI configuration that lies at path now. Of several it uses
+// one.
+func (n *Node) WaitUses(ctx context.Context, path string) error {
+	content, err := os.ReadFile(n.Path(path))
+	if err != nil {
+		return fmt.Errorf("read CNI configuration of %s: %w", n.Name, err)
+	}
+	return n.waitLoaded(ctx, content)
+}
 
 // waitLoaded waits until the node's container runtime uses a CNI configuration: it sees by itself that a file has
 // changed, a moment later.

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
-
-	"github.com/braid-cni/braid/e2e/images"
 )
 
 // A Node is one machine of the cluster: a network namespace with a cable to the bridge, and a mount namespace with
@@ -19,7 +18,6 @@ type Node struct {
 
 	Containerd *Process
 	Kubelet    *Process
-	Braid      *Process // nil until InstallBraid
 
 	cluster *Cluster
 	holder  process
@@ -82,6 +80,18 @@ func (n *Node) StartContainerd(ctx context.Context) error {
 	return p.waitUntil(ctx, "serve kubelet", n.runtimeServes)
 }
 
+// SetCNIFolders gives the node's container runtime other folders for CNI, as distributions do: one of configurations, one
+// of plugins. It restarts the runtime; pods go on running.
+func (n *Node) SetCNIFolders(ctx context.Context, confDir, binDir string) error {
+	if err := os.WriteFile(n.file("containerd.toml"), []byte(containerdConfig(confDir, binDir)), 0o644); err != nil {
+		return fmt.Errorf("write the configuration of containerd of %s: %w", n.Name, err)
+	}
+	if err := n.Containerd.Stop(); err != nil {
+		return err
+	}
+	return n.StartContainerd(ctx)
+}
+
 // StartKubelet starts the node's kubelet and waits until it listens, which is when exec into pods works. The node
 // registers itself with the API server soon after.
 func (n *Node) StartKubelet(ctx context.Context) error {
@@ -97,21 +107,6 @@ func (n *Node) StartKubelet(ctx context.Context) error {
 	}
 	n.Kubelet = p
 	return p.waitUntil(ctx, "listen", listening("tcp", net.JoinHostPort(n.IP, "10250")))
-}
-
-// LoadImage writes an image and imports it into the node's container runtime.
-func (n *Node) LoadImage(ctx context.Context, img images.Image) error {
-	file := n.file("image.tar")
-	if err := images.Write(file, img); err != nil {
-		return err
-	}
-	return n.importImage(ctx, file)
-}
-
-func (n *Node) importImage(ctx context.Context, file string) error {
-	ctr := filepath.Join(n.cluster.binaries.Containerd, "ctr")
-	_, err := n.Exec(ctx, ctr, "--address", containerdSocket, "--namespace", "k8s.io", "images", "import", file)
-	return err
 }
 
 func (n *Node) file(name string) string { return filepath.Join(n.cluster.Dir, "nodes", n.Name, name) }

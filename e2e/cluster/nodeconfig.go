@@ -6,8 +6,8 @@ import (
 	"github.com/braid-cni/braid/e2e/images"
 )
 
-// containerdConfig is the same on all nodes: paths are those inside the node.
-func containerdConfig() string {
+// containerdConfig is of paths inside the node, and the same on all nodes but for the folders of CNI.
+func containerdConfig(confDir, binDir string) string {
 	return fmt.Sprintf(`version = 3
 root = "/var/lib/containerd"
 state = "/run/containerd"
@@ -25,13 +25,13 @@ imports = []
 [plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = true
   [plugins."io.containerd.cri.v1.runtime".cni]
-    bin_dirs = ["/opt/cni/bin"]
-    conf_dir = "/etc/cni/net.d"
-`, containerdSocket, images.PauseName)
+    bin_dirs = [%q]
+    conf_dir = %q
+`, containerdSocket, images.PauseName, binDir, confDir)
 }
 
-// kubeletConfig: images are never collected, since no registry could bring them back; statuses are quick, since
-// tests wait for them.
+// kubeletConfig: images are never collected, since no registry could bring them back; statuses, and containers that are
+// started again, are quick, since tests wait for them.
 func kubeletConfig(n *Node) string {
 	return fmt.Sprintf(`apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -52,6 +52,7 @@ imageGCHighThresholdPercent: 100
 enforceNodeAllocatable: []
 makeIPTablesUtilChains: false
 nodeStatusUpdateFrequency: 2s
+crashLoopBackOff: {maxContainerRestartPeriod: 1s}
 `, containerdSocket, cgroupRoot, n.Name, dnsService, n.file("resolv.conf"), n.StaticPods())
 }
 

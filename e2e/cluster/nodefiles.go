@@ -7,36 +7,29 @@ import (
 	"path/filepath"
 )
 
-const binFolder = "/opt/cni/bin"
+// The folders that most container runtimes have for CNI.
+const (
+	confFolder = "/etc/cni/net.d"
+	binFolder  = "/opt/cni/bin"
+)
 
 // WriteFile writes a file of the node, whole or not at all: CNI configurations are read as soon as they are there.
 func (n *Node) WriteFile(path string, content []byte) error {
 	return n.write(path, content, 0o644)
 }
 
-// CopyProgram copies a program of this machine to the node's /opt/cni/bin, under each of the names. It replaces one
-// that may be running.
-func (n *Node) CopyProgram(file string, names ...string) error {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("copy program to %s: %w", n.Name, err)
-	}
-	for _, name := range names {
-		if err := n.write(filepath.Join(binFolder, name), content, 0o755); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// copyPrograms copies every program of a folder of this machine.
+// copyPrograms copies every program of a folder of this machine to the node's /opt/cni/bin.
 func (n *Node) copyPrograms(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("copy programs to %s: %w", n.Name, err)
 	}
 	for _, e := range entries {
-		if err := n.CopyProgram(filepath.Join(dir, e.Name()), e.Name()); err != nil {
+		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return fmt.Errorf("copy programs to %s: %w", n.Name, err)
+		}
+		if err := n.write(filepath.Join(binFolder, e.Name()), content, 0o755); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ func (c *Cluster) makeNode(ctx context.Context, n *Node) error {
 		return err
 	}
 	for _, image := range []string{"pause.tar", "busybox.tar"} {
-		if err := n.importImage(ctx, filepath.Join(c.Dir, "images", image)); err != nil {
+		if err := n.ImportImage(ctx, filepath.Join(c.Dir, "images", image)); err != nil {
 			return err
 		}
 	}
@@ -118,7 +118,7 @@ func (n *Node) writeConfigs() error {
 		return fmt.Errorf("make folder for static pods of %s: %w", n.Name, err)
 	}
 	files := map[string]string{
-		"containerd.toml": containerdConfig(),
+		"containerd.toml": containerdConfig(confFolder, binFolder),
 		"kubelet.yaml":    kubeletConfig(n),
 		// The machine's own may be a link into /run, which is the node's own.
 		"resolv.conf": "# pods of the test cluster have no resolver\n",

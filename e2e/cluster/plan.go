@@ -38,10 +38,11 @@ func hostLink(node string) string { return "be2e-" + node }
 
 func apiServerURL() string { return fmt.Sprintf("https://%s:%d", hostIP, apiPort) }
 
-// privateFolders are those that each node has for itself; all others of the machine's root it sees as they are.
+// privateFolders are those that each node has for itself; all others of the machine's root it sees as they are. Those of
+// OpenShift and of Rancher's distributions are among them.
 func privateFolders() []string {
 	return []string{
-		"/etc/cni/net.d", "/opt/cni/bin", "/var/lib/cni", "/var/lib/braid",
+		confFolder, binFolder, "/etc/kubernetes", "/var/lib/rancher", "/var/lib/cni", "/var/lib/braid",
 		"/var/lib/containerd", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods",
 	}
 }

@@ -19,6 +19,7 @@ func TestNetworkLines(t *testing.T) {
 		"ip -4 route show table all":     "10.1.0.0/24 dev cni0 proto kernel scope link src 10.1.0.1 linkdown \n",
 		"ip -6 route show table all": "fe80::/64 dev cni0 proto kernel metric 256 pref medium\n" +
 			"local fe80::1 dev cni0 table local proto kernel metric 0 pref medium\n" +
+			"multicast ff00::/8 dev cni0 table local proto kernel metric 256 pref medium\n" +
 			"anycast fd00:: dev cni0 table local proto kernel metric 0 pref medium\n" +
 			"local fd00::1 dev cni0 table local proto kernel metric 0 pref medium\n" +
 			"local fd00::9 dev cni0 table local proto 98 metric 0 pref medium\n" +

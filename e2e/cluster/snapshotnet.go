@@ -47,15 +47,15 @@ func settled(text string) string {
 	return regexp.MustCompile(` expires \d+sec| linkdown\b`).ReplaceAllString(text, "")
 }
 
-// ofAnAddress marks the routes that follow from an address, which has a line of its own. Linux makes the local and
-// anycast ones when it has seen that nobody else uses the address, a second or two after the link has carrier: a bridge
-// whose first pod was gone by then has the address and not yet these.
+// ofAnAddress marks the routes that follow from an address, or from the link itself, which have lines of their own. Linux
+// makes the local and anycast ones when it has seen that nobody else uses the address, a second or two after the link has
+// carrier, and the multicast one with the carrier: a bridge whose first pod was gone by then has not yet these.
 func ofAnAddress(route string) bool {
 	if !strings.Contains(route, " proto kernel ") {
 		return false
 	}
 	return strings.Contains(route, " fe80:") ||
-		strings.HasPrefix(route, "route6 local ") || strings.HasPrefix(route, "route6 anycast ")
+		slices.Contains([]string{"local", "anycast", "multicast"}, strings.Fields(route)[1])
 }
 
 // A linkView is what of a link belongs to a snapshot, in the words of ip's JSON.

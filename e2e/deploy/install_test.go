@@ -6,10 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/braid-cni/braid/e2e/cluster"
+	"github.com/braid-cni/braid/e2e/install"
 	"github.com/braid-cni/braid/e2e/suite"
 )
 
@@ -30,16 +28,13 @@ func TestPodsGetTheirNetworks(t *testing.T) {
 func TestAgentsHaveWhatTheyNeed(t *testing.T) {
 	test := shared.Start(t)
 	for _, n := range test.Nodes {
-		text, err := os.ReadFile(n.Path(conflist))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(text), `"clusterNetwork": "/etc/cni/net.d"`) {
+		text := read(test, n.Path(conflist))
+		if !strings.Contains(text, `"clusterNetwork": "/etc/cni/net.d"`) {
 			t.Errorf("%s does not chain with %s: %s", n.Name, cluster.BridgeConflist, text)
 		}
 	}
 	for _, pod := range agents(test) {
-		log, err := kubectl(test.Ctx, test.Cluster, "-n", "braid-system", "logs", pod.Name, "--all-containers")
+		log, err := install.Kubectl(test.Ctx, test.Cluster, "-n", "braid-system", "logs", pod.Name, "--all-containers")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,76 +48,54 @@ func TestAgentsHaveWhatTheyNeed(t *testing.T) {
 func TestConfigurationIsFollowed(t *testing.T) {
 	test := shared.Start(t)
 	file := test.Nodes[0].Path(conflist)
-	before, err := os.ReadFile(file)
+	before := read(test, file)
+	original, err := install.Configuration(test.Ctx, test.Cluster)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		after := *test
-		after.Ctx = context.WithoutCancel(test.Ctx)
-		configure(&after, "clusterNetwork: auto")
-		await(&after, file, string(before))
-	})
-	configure(test, "clusterNetwork: auto\nstatusPublish: sync\n")
-	want := strings.Replace(string(before), `"statusPublish": "async"`, `"statusPublish": "sync"`, 1)
-	await(test, file, want)
-	for _, n := range test.Nodes {
-		if err := n.WaitUses(test.Ctx, conflist); err != nil {
-			t.Fatal(err)
+		if err := install.Configure(context.WithoutCancel(test.Ctx), test.Cluster, original); err != nil {
+			t.Error(err)
 		}
+		if after := read(test, file); after != before {
+			t.Errorf("with the first configuration again, the CNI configuration is %s", after)
+		}
+	})
+	if err := install.Configure(test.Ctx, test.Cluster, configuration(test, "sync")); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Replace(before, `"statusPublish": "async"`, `"statusPublish": "sync"`, 1)
+	if got := read(test, file); got != want {
+		t.Errorf("the CNI configuration is %s", got)
 	}
 	pod := test.RunPodOnEach("sync", selecting(""))[0]
 	if text, err := test.Kube.Annotation(test.Ctx, pod.Namespace, pod.Name, statusAnnotation); err != nil || text == "" {
 		t.Errorf("the pod runs before its network-status is written: %v", err)
 	}
 	test.Log("changed; now a mistake")
-	configure(test, "clusterNetwork: auto\nstatusPublish: never\n")
-	test.Eventually(func() error {
-		_, err := kubectl(test.Ctx, test.Cluster, "-n", "braid-system", "wait", "pods", "--all", "--for=condition=Ready=false", "--timeout=20s")
-		return err
-	})
-	if got, err := os.ReadFile(file); err != nil || string(got) != want {
-		t.Errorf("a mistake has changed the CNI configuration: %v\n%s", err, got)
+	if err := install.Deliver(test.Ctx, test.Cluster, configuration(test, "never")); err != nil {
+		t.Fatal(err)
+	}
+	mustKubectl(test, "-n", install.Namespace, "wait", "pods", "--all", "--for=condition=Ready=false", "--timeout=30s")
+	if got := read(test, file); got != want {
+		t.Errorf("a mistake has changed the CNI configuration: %s", got)
 	}
 }
 
-// configure writes the ConfigMap, and touches the agents so that kubelet brings it to them now.
-func configure(t *suite.Test, keys string) {
+func configuration(t *suite.Test, statusPublish string) string {
 	t.Helper()
-	text := "apiVersion: config.braid.dev/v1alpha1\nkind: AgentConfiguration\n" + keys
-	maps := t.Kube.CoreV1().ConfigMaps("braid-system")
-	config, err := maps.Get(t.Ctx, "braid-config", metav1.GetOptions{})
+	text, err := install.Text(map[string]any{"clusterNetwork": "auto", "statusPublish": statusPublish})
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Data["config.yaml"] = text
-	if _, err := maps.Update(t.Ctx, config, metav1.UpdateOptions{}); err != nil {
+	return text
+}
+
+func read(t *suite.Test, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
 		t.Fatal(err)
 	}
-	mustKubectl(t, "-n", "braid-system", "annotate", "pods", "--all", "--overwrite", "e2e.braid.dev/configured="+config.ResourceVersion)
-}
-
-func await(t *suite.Test, file, want string) {
-	t.Helper()
-	t.Eventually(func() error {
-		got, err := os.ReadFile(file)
-		if err == nil && string(got) != want {
-			err = errUnlike(got)
-		}
-		return err
-	})
-}
-
-type errUnlike string
-
-func (e errUnlike) Error() string { return "the CNI configuration is " + string(e) }
-
-// agents are the agents' pods, one on each node.
-func agents(t *suite.Test) []corev1.Pod {
-	t.Helper()
-	list, err := t.Kube.CoreV1().Pods("braid-system").List(t.Ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=agent"})
-	if err != nil || len(list.Items) != len(t.Nodes) {
-		t.Fatalf("%d agents, %v", len(list.Items), err)
-	}
-	return list.Items
+	return string(content)
 }

@@ -2,9 +2,7 @@ package deploy
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 
 	"github.com/braid-cni/braid/e2e/cluster"
+	"github.com/braid-cni/braid/e2e/install"
 	"github.com/braid-cni/braid/e2e/kube"
 	"github.com/braid-cni/braid/e2e/suite"
 )
@@ -52,7 +51,7 @@ func TestRollingRestart(t *testing.T) {
 	done := make(chan error, 1)
 	begun := time.Now()
 	go func() {
-		_, err := kubectl(test.Ctx, test.Cluster, "-n", "braid-system", "rollout", "status", "daemonset/braid-agent", "--timeout=90s")
+		_, err := install.Kubectl(test.Ctx, test.Cluster, "-n", "braid-system", "rollout", "status", "daemonset/braid-agent", "--timeout=90s")
 		done <- err
 	}()
 	started := startPods(test, done)
@@ -127,7 +126,9 @@ func TestRemoval(t *testing.T) {
 			mustKubectl(test, args...)
 			t.Logf("%s: %s", strings.Join(args, " "), time.Since(begun).Round(time.Second/10))
 			for _, n := range test.Nodes {
-				test.Eventually(func() error { return absent(n) })
+				if err := install.Absent(test.Ctx, n, conflist); err != nil {
+					t.Error(err)
+				}
 				if err := n.WaitUses(test.Ctx, cluster.BridgeConflist); err != nil {
 					t.Error(err)
 				}
@@ -147,20 +148,9 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
-func absent(n *cluster.Node) error {
-	_, err := os.Stat(n.Path(conflist))
-	if err == nil {
-		return fmt.Errorf("%s still has %s", n.Name, conflist)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 func reinstall(t *suite.Test) {
 	t.Helper()
-	if err := install(context.WithoutCancel(t.Ctx), t.Cluster); err != nil {
+	if err := install.Apply(context.WithoutCancel(t.Ctx), t.Cluster, install.Folder, conflist); err != nil {
 		t.Error(err)
 	}
 }
@@ -186,10 +176,7 @@ func TestWithoutAnotherCNI(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := install(test.Ctx, test.Cluster); err != nil {
-		t.Fatal(err)
-	}
-	if err := test.WaitReady(test.Ctx); err != nil {
+	if err := install.Apply(test.Ctx, test.Cluster, install.Folder, conflist); err != nil {
 		t.Fatal(err)
 	}
 	onBridge(test)

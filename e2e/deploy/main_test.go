@@ -4,76 +4,78 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/braid-cni/braid/e2e/binaries"
 	"github.com/braid-cni/braid/e2e/cluster"
 	"github.com/braid-cni/braid/e2e/images"
+	"github.com/braid-cni/braid/e2e/install"
 	"github.com/braid-cni/braid/e2e/suite"
 )
 
 const (
-	checkout   = "../.."
 	probeImage = "localhost/probe:1"
-	conflist   = "/etc/cni/net.d/00-braid.conflist"
+	conflist   = install.Conflist
 )
 
 var shared suite.Suite
 
 func TestMain(m *testing.M) {
 	os.Exit(shared.Main(m, cluster.Options{Nodes: 2, CNI: cluster.Bridge}, func(ctx context.Context, c *cluster.Cluster) error {
-		if err := importImages(ctx, c); err != nil {
-			return err
-		}
-		return install(ctx, c)
+		return errors.Join(loadProbe(ctx, c), install.Braid(ctx, c))
 	}))
 }
 
-// importImages brings Braid's image, built as "make image" builds it, and one with the probe to every node.
-func importImages(ctx context.Context, c *cluster.Cluster) error {
-	dir, err := os.MkdirTemp("", "braid-images-")
+// loadProbe brings to every node the image of test pods with the program that watches the way between two of them.
+func loadProbe(ctx context.Context, c *cluster.Cluster) error {
+	dir, err := os.MkdirTemp("", "braid-probe-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	build := exec.CommandContext(ctx, "go", "run", "./hack/image", "-o", dir, "-arch", goArch())
-	build.Dir = checkout
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build Braid's image: %w\n%s", err, out)
+	if err := binaries.Probe(ctx, dir); err != nil {
+		return err
 	}
-	probe, err := writeProbe(ctx, dir)
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		return fmt.Errorf("find busybox: %w", err)
+	}
+	img, err := images.Busybox(ctx, busybox)
 	if err != nil {
 		return err
 	}
+	img.Name = probeImage
+	img.Files = append(img.Files, images.File{Path: "bin/probe", From: filepath.Join(dir, "probe")})
 	for _, n := range c.Nodes {
-		for _, file := range []string{filepath.Join(dir, "braid-"+goArch()+".tar"), probe} {
-			if err := n.ImportImage(ctx, file); err != nil {
-				return err
-			}
+		if err := n.LoadImage(ctx, img); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// writeProbe writes the image of test pods with the program that watches the way between two of them.
-func writeProbe(ctx context.Context, dir string) (file string, err error) {
-	if err := binaries.Probe(ctx, dir); err != nil {
-		return "", err
-	}
-	busybox, err := exec.LookPath("busybox")
+func mustKubectl(t *suite.Test, args ...string) string {
+	t.Helper()
+	out, err := install.Kubectl(t.Ctx, t.Cluster, args...)
 	if err != nil {
-		return "", fmt.Errorf("find busybox: %w", err)
+		t.Fatal(err)
 	}
-	img, err := images.Busybox(ctx, busybox)
+	return out
+}
+
+// agents are the agents' pods, one on each node.
+func agents(t *suite.Test) []corev1.Pod {
+	t.Helper()
+	pods, err := install.Agents(t.Ctx, t.Cluster)
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
-	img.Name = probeImage
-	img.Files = append(img.Files, images.File{Path: "bin/probe", From: filepath.Join(dir, "probe")})
-	file = filepath.Join(dir, "probe.tar")
-	return file, images.Write(file, img)
+	return pods
 }

@@ -49,13 +49,7 @@ func probing(name, node, names string) *corev1.Pod {
 // interfaces checks that a pod has these and no others, each with an address, and that network-status says so.
 func interfaces(t *suite.Test, pod *corev1.Pod, names ...string) {
 	t.Helper()
-	var got []string
-	for line := range strings.Lines(t.Exec(pod, "ip", "-o", "-4", "address")) {
-		if dev := strings.Fields(line)[1]; dev != "lo" {
-			got = append(got, dev)
-		}
-	}
-	if slices.Sort(got); !slices.Equal(got, names) {
+	if got := t.Interfaces(pod); !slices.Equal(got, names) {
 		t.Errorf("pod %s has %q, want %q", pod.Name, got, names)
 	}
 	t.Eventually(func() error {

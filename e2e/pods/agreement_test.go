@@ -29,17 +29,26 @@ func (s *sandbox) agrees(t *suite.Test, interfaces ...string) {
 		t.Errorf("pod %s has interfaces %q, want %q", s.pod.Name, names, interfaces)
 	}
 	status := s.status(t)
-	if len(status) != len(s.record.Attachments) {
-		t.Fatalf("pod %s: status has %d networks, the store %d", s.pod.Name, len(status), len(s.record.Attachments))
+	attachments := s.attachments()
+	if len(status) != len(attachments) {
+		t.Fatalf("pod %s: status has %d networks, the store %d", s.pod.Name, len(status), len(attachments))
 	}
 	var wanted []string
-	for i, a := range s.record.Attachments {
+	for i, a := range attachments {
 		result := resultOf(t, a)
 		wanted = append(wanted, wantedRoutes(t, result, a.IfName)...)
 		s.resultAgrees(t, a, result)
 		s.statusAgrees(t, a, status[i])
 	}
 	s.routesAgree(t, wanted)
+}
+
+// attachments are what the pod has, the one of the plugins before Braid in a chain included.
+func (s *sandbox) attachments() (all []store.Attachment) {
+	if s.record.Chained != nil {
+		all = append(all, *s.record.Chained)
+	}
+	return append(all, s.record.Attachments...)
 }
 
 func resultOf(t *suite.Test, a store.Attachment) *current.Result {

@@ -27,7 +27,7 @@ func TestThirdPartyChain(t *testing.T) {
 	applyNetworks(test, map[string]any{"chain": thirdParty("net1", bridgeNetwork("br-chain", "10.31.0.0/24", keys{"isGateway": true}))})
 	configure(test, keys{
 		"clusterNetwork": thirdParty("eth0", bridgeNetwork("cni0", "10.30.0.0/24", keys{"isDefaultGateway": true})),
-		"builtins":       "never", "capabilities": keys{"portMappings": true},
+		"builtins":       "never",
 	})
 	removeBridgesAfter(test, "cni0", "br-chain")
 	first := func(t *suite.Test) { t.RunPods(chainPod("first-1", "node1"), chainPod("first-2", "node2")) }

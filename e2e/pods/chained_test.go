@@ -37,9 +37,7 @@ func TestChainedOnAnotherCNIThatComesLate(t *testing.T) {
 				t.Errorf("%s: the file was rewritten only %d times while pods started", node, times)
 			}
 		}
-		if now := readySince(t); len(now) != len(t.Nodes) || !maps.EqualFunc(ready, now, time.Time.Equal) {
-			t.Errorf("nodes were ready since %v, and after the rewriting since %v", ready, now)
-		}
+		stillReady(t, ready)
 		distinct(t, all, "eth0")
 		for _, s := range all {
 			if l := s.link(t, "eth0"); l.ips()[0] != s.pod.Status.PodIP || l.MTU != anotherMTU {
@@ -72,9 +70,12 @@ func runsWhenItAppears(t *suite.Test) {
 	}
 }
 
-// readySince says since when each node is ready: a node that was not ready for a moment has a later time.
+// readySince waits until each node is ready, and says since when: a node that is not ready for a moment has a later time.
 func readySince(t *suite.Test) map[string]time.Time {
 	t.Helper()
+	if err := t.WaitReady(t.Ctx); err != nil {
+		t.Fatal(err)
+	}
 	since := map[string]time.Time{}
 	for _, n := range t.Nodes {
 		node, err := t.Kube.CoreV1().Nodes().Get(t.Ctx, n.Name, metav1.GetOptions{})
@@ -88,6 +89,14 @@ func readySince(t *suite.Test) map[string]time.Time {
 		}
 	}
 	return since
+}
+
+// stillReady checks that no node was not ready for a moment.
+func stillReady(t *suite.Test, since map[string]time.Time) {
+	t.Helper()
+	if now := readySince(t); len(now) != len(t.Nodes) || !maps.EqualFunc(since, now, time.Time.Equal) {
+		t.Errorf("nodes were ready since %v, and are now since %v", since, now)
+	}
 }
 
 const anotherMTU = 1450

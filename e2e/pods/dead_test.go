@@ -1,12 +1,15 @@
 package pods
 
 import (
+	"context"
+	"maps"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/braid-cni/braid/e2e/cluster"
+	"github.com/braid-cni/braid/e2e/install"
 	"github.com/braid-cni/braid/e2e/kube"
 	"github.com/braid-cni/braid/e2e/suite"
 )
@@ -43,13 +46,17 @@ func TestAgentsDeadForAMinute(t *testing.T) {
 	})
 }
 
-// whileDead kills the agents, lets one pod leave and one come, and starts the agents a minute later.
+// whileDead kills the agents, lets one pod leave and one come, and lets agents start again a minute later.
 func whileDead(t *suite.Test, leaves *sandbox, annotations map[string]string) *corev1.Pod {
 	t.Helper()
-	for _, n := range t.Nodes {
-		if err := n.Braid.Kill(); err != nil {
-			t.Fatal(err)
+	t.Cleanup(func() {
+		if err := install.Revive(context.WithoutCancel(t.Ctx), t.Cluster); err != nil {
+			t.Error(err)
 		}
+	})
+	before := starts(t)
+	if err := install.Kill(t.Ctx, t.Cluster); err != nil {
+		t.Fatal(err)
 	}
 	died := time.Now()
 	comes := createPod(t, kube.Busybox("comes", "node1", annotations))
@@ -60,15 +67,33 @@ func whileDead(t *suite.Test, leaves *sandbox, annotations map[string]string) *c
 		t.Logf("of the pod that came meanwhile: %s", message)
 	}
 	time.Sleep(time.Until(died.Add(deadFor)))
+	if now := starts(t); !maps.Equal(before, now) {
+		t.Errorf("agents were started meanwhile: %v, before %v", now, before)
+	}
 	// What the dead agents made is all there: of the pod that is asked to leave, too.
 	leaves.run(t, "ip", "link", "show", "dev", "net1")
-	for _, n := range t.Nodes {
-		if err := n.StartBraid(t.Ctx); err != nil {
-			t.Fatal(err)
-		}
+	if err := install.Revive(t.Ctx, t.Cluster); err != nil {
+		t.Fatal(err)
 	}
+	t.Logf("agents were dead for %s", time.Since(died).Round(time.Second/10))
 	if err := t.Kube.WaitGone(t.Ctx, leaves.pod.Namespace, leaves.pod.Name); err != nil {
 		t.Error(err)
 	}
 	return comes
+}
+
+// starts says which container each node has, or had last, for its agent: another one after each start.
+func starts(t *suite.Test) map[string]string {
+	t.Helper()
+	pods, err := install.Agents(t.Ctx, t.Cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	containers := map[string]string{}
+	for _, pod := range pods {
+		for _, status := range pod.Status.ContainerStatuses {
+			containers[pod.Spec.NodeName] = status.ContainerID
+		}
+	}
+	return containers
 }

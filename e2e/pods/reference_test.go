@@ -38,10 +38,17 @@ func TestEqualToTheReferencePlugins(t *testing.T) {
 func (s *sandbox) madeByOthers(t *suite.Test) {
 	t.Helper()
 	for _, inside := range s.links(t) {
-		for _, l := range s.hostLinks(t) {
-			if l.Index == inside.PeerIndex && strings.HasPrefix(l.Name, "braid") {
-				t.Errorf("%s of pod %s was made by Braid: %+v", inside.Name, s.pod.Name, l)
-			}
+		s.madeByAnother(t, inside.Name)
+	}
+}
+
+// madeByAnother checks that the host side of an interface has no name of Braid's.
+func (s *sandbox) madeByAnother(t *suite.Test, dev string) {
+	t.Helper()
+	inside := s.link(t, dev)
+	for _, l := range s.hostLinks(t) {
+		if l.Index == inside.PeerIndex && strings.HasPrefix(l.Name, "braid") {
+			t.Errorf("%s of pod %s was made by Braid: %+v", dev, s.pod.Name, l)
 		}
 	}
 }

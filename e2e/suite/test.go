@@ -2,10 +2,15 @@ package suite
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/braid-cni/braid/e2e/cluster"
 	"github.com/braid-cni/braid/e2e/kube"
@@ -83,6 +88,19 @@ func (t *Test) Exec(pod *corev1.Pod, argv ...string) string {
 	return out
 }
 
+// Interfaces are a pod's network interfaces that have an IPv4 address, sorted, without loopback.
+func (t *Test) Interfaces(pod *corev1.Pod) []string {
+	t.Helper()
+	var names []string
+	for line := range strings.Lines(t.Exec(pod, "ip", "-o", "-4", "address")) {
+		if dev := strings.Fields(line)[1]; dev != "lo" {
+			names = append(names, dev)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Unchanged runs f as a subtest, and checks that its pods have left nothing on any node. The baseline is taken after
 // first's pods have come and gone, one on each node: with them come things that stay, as a bridge.
 func (t *Test) Unchanged(first map[string]string, f func(t *Test)) {
@@ -94,14 +112,38 @@ func (t *Test) Unchanged(first map[string]string, f func(t *Test)) {
 func (t *Test) UnchangedAfter(first, f func(t *Test)) {
 	t.Helper()
 	t.Sub("first", first)
-	before := t.Snapshots()
+	before := t.settled()
 	t.Sub("pods", f)
-	after := t.Snapshots()
-	for name := range before {
-		if diff := cluster.Diff(before[name], after[name]); diff != "" {
-			t.Errorf("%s is not as it was:\n%s", name, diff)
+	// What belongs to a sandbox may go a moment after the pod: a leak stays.
+	t.Eventually(func() error { return t.Unlike(before) })
+}
+
+// settled returns the snapshots of the nodes once they stay as they are.
+func (t *Test) settled() map[string]string {
+	t.Helper()
+	var last map[string]string
+	t.Eventually(func() error {
+		before := last
+		last = t.Snapshots()
+		return unlike(before, last)
+	})
+	return last
+}
+
+// Unlike returns an error that says how the nodes differ from what they were, nil if they do not.
+func (t *Test) Unlike(before map[string]string) error {
+	t.Helper()
+	return unlike(before, t.Snapshots())
+}
+
+func unlike(before, after map[string]string) error {
+	var errs []error
+	for name, now := range after {
+		if diff := cluster.Diff(before[name], now); diff != "" {
+			errs = append(errs, fmt.Errorf("%s is not as it was:\n%s", name, diff))
 		}
 	}
+	return errors.Join(errs...)
 }
 
 // Snapshots returns the snapshot of every node, by name.
@@ -137,9 +179,15 @@ func (t *Test) showAgents() {
 	if !t.Failed() {
 		return
 	}
-	for _, n := range t.Nodes {
-		if n.Braid != nil {
-			t.Logf("the end of %s:\n%s", n.Braid.Log, n.Braid.Tail())
-		}
+	ctx := context.WithoutCancel(t.Ctx)
+	pods, err := t.Kube.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=braid"})
+	if err != nil {
+		t.Logf("list Braid's agents: %v", err)
+		return
+	}
+	lines := int64(40)
+	for _, pod := range pods.Items {
+		log, err := t.Kube.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: &lines}).DoRaw(ctx)
+		t.Logf("the end of what %s said on %s: %v\n%s", pod.Name, pod.Spec.NodeName, err, log)
 	}
 }

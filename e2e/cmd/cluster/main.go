@@ -14,13 +14,14 @@ import (
 
 	"github.com/braid-cni/braid/e2e/binaries"
 	"github.com/braid-cni/braid/e2e/cluster"
+	"github.com/braid-cni/braid/e2e/install"
 )
 
 const usage = `usage: cluster <command>
-  up [-n nodes] [-cni none|bridge] [-dir folder]   bring a cluster up (root; the first time it builds for ten minutes)
-  down                                             take it down
-  status                                           what runs, and how to use it
-  build                                            only build the programs that up needs
+  up [-n nodes] [-cni none|bridge] [-braid] [-dir folder]   bring a cluster up (root; the first time it builds for ten minutes)
+  down                                                      take it down
+  status                                                    what runs, and how to use it
+  build                                                     only build the programs that up needs
 `
 
 func main() {
@@ -61,6 +62,7 @@ func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	flags.IntVar(&options.Nodes, "n", 2, "how many nodes")
 	flags.StringVar((*string)(&options.CNI), "cni", string(cluster.Bridge), "what connects pods: none or bridge")
+	braid := flags.Bool("braid", false, "install Braid, as this checkout has it")
 	flags.StringVar(&options.Dir, "dir", "", "folder for data and logs (default: in the user's cache folder)")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -70,6 +72,9 @@ func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	c.WriteStatus(stdout)
+	if *braid {
+		return install.Braid(ctx, c)
+	}
 	return nil
 }
 
