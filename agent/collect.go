@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/containernetworking/cni/libcni"
 	"github.com/containernetworking/cni/pkg/types"
@@ -35,7 +36,28 @@ func (a *Agent) collect(ctx context.Context, r *wire.Request) error {
 	}
 	valid, stale := sortOut(all, listed)
 	path := append(delegate.SplitPath(r.Path), config.BinDir)
-	return errors.Join(a.drop(ctx, stale), a.forward(ctx, valid, path, ipam.Policy(config.Builtins)))
+	return errors.Join(a.drop(ctx, stale), a.forward(ctx, valid, a.unknown(all, listed, config), path, ipam.Policy(config.Builtins)))
+}
+
+// unknown are the attachments of containers that the runtime lists and the store does not have: made before Braid came,
+// and as valid.
+func (a *Agent) unknown(all []*store.Container, listed []ipam.Attachment, config netattach.Config) (others []ipam.Attachment) {
+	known := map[string]bool{}
+	for _, c := range all {
+		known[c.Key()] = true
+	}
+	for _, l := range listed {
+		if known[store.Key(l.ContainerID, l.IfName)] {
+			continue
+		}
+		others = append(others, l)
+		if h := a.inherit(&wire.Request{ContainerID: l.ContainerID, IfName: l.IfName}, config); h != nil {
+			for _, at := range h.container.Attachments {
+				others = append(others, ipam.Attachment{ContainerID: l.ContainerID, IfName: at.IfName})
+			}
+		}
+	}
+	return others
 }
 
 func sortOut(all []*store.Container, listed []ipam.Attachment) (valid, stale []*store.Container) {
@@ -54,8 +76,8 @@ func sortOut(all []*store.Container, listed []ipam.Attachment) (valid, stale []*
 }
 
 // forward sends GC to the plugins of every network that has an attachment. Configurations that share a CNI name share
-// what their plugins keep, so the list of one holds the attachments of all.
-func (a *Agent) forward(ctx context.Context, containers []*store.Container, path []string, policy ipam.Policy) error {
+// what their plugins keep, so the list of one holds the attachments of all, and others besides.
+func (a *Agent) forward(ctx context.Context, containers []*store.Container, others []ipam.Attachment, path []string, policy ipam.Policy) error {
 	attached := map[string][]ipam.Attachment{}
 	configs := map[string]map[string]bool{}
 	for _, c := range containers {
@@ -74,7 +96,8 @@ func (a *Agent) forward(ctx context.Context, containers []*store.Container, path
 	var failures []error
 	for name, variants := range configs {
 		for config := range variants {
-			if err := a.Delegator.GC(ctx, []byte(config), path, policy, attached[name]); err != nil {
+			valid := slices.Concat(attached[name], others)
+			if err := a.Delegator.GC(ctx, []byte(config), path, policy, valid); err != nil {
 				failures = append(failures, fmt.Errorf("collect in network %q: %w", name, err))
 			}
 		}

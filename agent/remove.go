@@ -8,12 +8,13 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/store"
 	"github.com/braid-cni/braid/wire"
 )
 
 // del takes away what is stored of the container. It needs neither the pod nor its networks, nor a configuration that
-// is still valid. A container that is not stored has nothing left.
+// is still valid. A container that is not stored, and was not attached before Braid came, has nothing left.
 func (a *Agent) del(ctx context.Context, r *wire.Request) error {
 	release, err := a.hold(ctx, r.ContainerID)
 	if err != nil {
@@ -21,10 +22,26 @@ func (a *Agent) del(ctx context.Context, r *wire.Request) error {
 	}
 	defer release()
 	c, err := a.Store.Container(store.Key(r.ContainerID, r.IfName))
-	if err != nil || c == nil {
+	if err != nil {
 		return err
 	}
+	if c == nil {
+		return a.removeInherited(ctx, r)
+	}
 	return a.remove(ctx, c, a.netns(r.Netns))
+}
+
+// removeInherited takes a container away that was attached before Braid came, from what those who did it left.
+func (a *Agent) removeInherited(ctx context.Context, r *wire.Request) error {
+	config, _, _ := netattach.ParseConfig(r.Config) // with mistakes in it, there is CNI_PATH still
+	h := a.inherit(r, config)
+	if h == nil {
+		return nil
+	}
+	if err := a.Delegator.Del(ctx, h.container, a.netns(r.Netns)); err != nil {
+		return fmt.Errorf("remove what was attached before Braid came: %w", err)
+	}
+	return a.disinherit(h)
 }
 
 // remove takes a container away and forgets it when nothing is left.

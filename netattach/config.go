@@ -200,7 +200,7 @@ func (c *rawConfig) parse(r report, warnings *[]string) Config {
 
 func (c *rawConfig) multus(r report) bool {
 	typ := value(c.typ, "")
-	if !isMeta(typ) {
+	if !IsMeta(typ) {
 		r.add("type: %s is not %q, %q or %q", quote(typ), TypeBraid, TypeMultus, TypeMultusShim)
 	}
 	return typ == TypeMultus || typ == TypeMultusShim

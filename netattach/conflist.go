@@ -90,7 +90,7 @@ func (l *confList) capabilities() []string {
 
 // isMeta says whether a meta plugin is in the chain.
 func (l *confList) isMeta() bool {
-	return slices.ContainsFunc(l.plugins, func(p object) bool { return isMeta(p.text("type")) })
+	return slices.ContainsFunc(l.plugins, func(p object) bool { return IsMeta(p.text("type")) })
 }
 
 // check reports what makes the list unusable for libcni, or a danger to the node whoever wrote it.

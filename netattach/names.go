@@ -21,7 +21,8 @@ const (
 // metaPlugins are never delegates: they would plan the same pod again from inside its plan.
 var metaPlugins = [...]string{TypeBraid, TypeMultus, TypeMultusShim}
 
-func isMeta(plugin string) bool { return slices.Contains(metaPlugins[:], plugin) }
+// IsMeta says whether a plugin's type is that of a meta plugin, which calls others for a pod's networks.
+func IsMeta(plugin string) bool { return slices.Contains(metaPlugins[:], plugin) }
 
 // isLabel says whether s is a DNS-1123 label, as names of namespaces and NADs must be (clause 5).
 func isLabel(s string) bool {
@@ -86,7 +87,7 @@ func checkPluginType(s string) error {
 		return errors.New("has no type: name the plugin, such as \"type\": \"bridge\"")
 	case strings.Contains(s, "/") || strings.Contains(s, "..") || strings.IndexFunc(s, unicode.IsControl) >= 0:
 		return fmt.Errorf("type %s is not the plain file name of a plugin", quote(s))
-	case isMeta(s):
+	case IsMeta(s):
 		return fmt.Errorf("type %s is a meta plugin and cannot be one of its own networks", quote(s))
 	}
 	return nil
