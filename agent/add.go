@@ -245,6 +245,7 @@ func summary(c *store.Container) string {
 
 func (a *Agent) report(pod *cluster.Pod, e cluster.Event) {
 	if pod != nil {
+		e.Message = oneLine(e.Message)
 		a.View.Event(pod.Ref(), e)
 	}
 }

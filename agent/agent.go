@@ -38,6 +38,9 @@ type Agent struct {
 	// ReadyMark is touched whenever STATUS is answered with success; see wire.ReadyMark.
 	ReadyMark string
 
+	// removeLater hands a failed DEL to the Remover; nil without one.
+	removeLater func(key string)
+
 	locks     containerLocks
 	readiness readiness
 	// gc is held for writing by GC, which must not run beside an ADD or DEL (CNI spec 1.1, GC).
@@ -49,7 +52,7 @@ var _ Handler = (*Agent)(nil)
 // Handle carries out one call and never fails: a failure is an answer.
 func (a *Agent) Handle(ctx context.Context, r *wire.Request) *wire.Response {
 	start := time.Now()
-	log := a.Log.With("command", r.Command, "container", r.ContainerID, "interface", r.IfName)
+	log := a.Log.With("command", oneLine(r.Command), "container", oneLine(r.ContainerID), "interface", oneLine(r.IfName))
 	output, err := a.dispatch(ctx, r)
 	a.Metrics.call(r.Command, err, time.Since(start))
 	if err != nil {

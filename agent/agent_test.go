@@ -17,6 +17,7 @@ import (
 
 	current "github.com/containernetworking/cni/pkg/types/100"
 
+	"github.com/braid-cni/braid/cluster"
 	"github.com/braid-cni/braid/cluster/files"
 	"github.com/braid-cni/braid/delegate"
 	"github.com/braid-cni/braid/ipam"
@@ -33,9 +34,11 @@ import (
 type node struct {
 	*Agent
 	world  *kerneltest.World
-	leases string // host-local's folder
+	root   string // the host's
+	leases string // host-local's folder inside root
 	dir    string // manifests
 	log    *bytes.Buffer
+	events *witness
 }
 
 // eachNode runs a test against the fake kernel, and against the real one where that is allowed.
@@ -43,22 +46,29 @@ func eachNode(t *testing.T, test func(t *testing.T, n *node)) {
 	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) { test(t, newNode(t, w)) })
 }
 
-func newNode(t *testing.T, w *kerneltest.World) *node {
+func newNode(t testing.TB, w *kerneltest.World) *node {
 	t.Helper()
-	n := &node{world: w, leases: t.TempDir(), dir: t.TempDir(), log: new(bytes.Buffer)}
+	return newNodeIn(t, w, "/", t.TempDir())
+}
+
+// newNodeIn returns a node whose files, but for its manifests and its store, are inside root.
+func newNodeIn(t testing.TB, w *kerneltest.World, root, leases string) *node {
+	t.Helper()
+	n := &node{world: w, root: root, leases: leases, dir: t.TempDir(), log: new(bytes.Buffer)}
 	state, err := store.Open(filepath.Join(t.TempDir(), "braid.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { state.Close() })
 	log := slog.New(slog.NewTextHandler(&lockedWriter{w: n.log}, nil))
-	runner := delegate.Runner{Root: "/", Timeout: 5 * time.Second, InsideVariable: wire.InsideVariable}
-	drivers := map[string]ipam.Driver{"host-local": hostlocal.New(hostlocal.Options{Root: "/"}), "static": static.New()}
+	runner := delegate.Runner{Root: root, Timeout: 5 * time.Second, InsideVariable: wire.InsideVariable}
+	drivers := map[string]ipam.Driver{"host-local": hostlocal.New(hostlocal.Options{Root: root}), "static": static.New()}
 	reaper := kernel.NewReaper(w.Kernel)
-	view := files.New(n.dir)
+	view := &witness{View: files.New(n.dir)}
+	n.events = view
 	n.Agent = &Agent{
 		Store: state, View: view, Kernel: w.Kernel, Publisher: NewPublisher(state, view, log), Metrics: NewMetrics(), Log: log,
-		Root: "/", ReadyMark: filepath.Join(t.TempDir(), "ready"),
+		Root: root, ReadyMark: filepath.Join(t.TempDir(), "ready"),
 		Delegator: delegate.New(delegate.Options{
 			Builtins: plugins.Builtin(plugins.Deps{Kernel: w.Kernel, Drivers: ipam.NewDrivers(ipam.Prefer, drivers, runner), IPAM: drivers}),
 			Runner:   runner,
@@ -68,6 +78,29 @@ func newNode(t *testing.T, w *kerneltest.World) *node {
 		}),
 	}
 	return n
+}
+
+// A witness keeps the events that a folder of manifests would drop.
+type witness struct {
+	cluster.View
+	mu  sync.Mutex
+	all []cluster.Event
+}
+
+// Event implements cluster.View.
+func (w *witness) Event(_ cluster.PodRef, e cluster.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, e)
+}
+
+// take returns what was heard since the last time.
+func (w *witness) take() []cluster.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.all
+	w.all = nil
+	return all
 }
 
 type lockedWriter struct {
@@ -87,14 +120,14 @@ func (n *node) network(bridge, subnet, more string) string {
 		bridge, n.leases, subnet, more)
 }
 
-func (n *node) apply(t *testing.T, file, manifest string) {
+func (n *node) apply(t testing.TB, file, manifest string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(n.dir, file), []byte(manifest), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (n *node) nad(t *testing.T, name, config string) {
+func (n *node) nad(t testing.TB, name, config string) {
 	t.Helper()
 	raw, err := json.Marshal(map[string]any{
 		"kind": "NetworkAttachmentDefinition", "metadata": map[string]string{"name": name}, "spec": map[string]string{"config": config},
@@ -105,7 +138,7 @@ func (n *node) nad(t *testing.T, name, config string) {
 	n.apply(t, "nad-"+name+".json", string(raw))
 }
 
-func (n *node) pod(t *testing.T, name, networks string) {
+func (n *node) pod(t testing.TB, name, networks string) {
 	t.Helper()
 	raw, err := json.Marshal(map[string]any{
 		"kind": "Pod", "metadata": map[string]any{"name": name, "annotations": map[string]string{"k8s.v1.cni.cncf.io/networks": networks}},
@@ -145,10 +178,10 @@ func (n *node) mustCall(t *testing.T, command, container, netns, pod string) str
 }
 
 // state is everything that a call may leave: the kernel, leases, records.
-func (n *node) state(t *testing.T, pods ...string) string {
+func (n *node) state(t testing.TB, pods ...string) string {
 	t.Helper()
 	text := n.world.Dump(t, pods...) + "leases\n"
-	err := filepath.WalkDir(n.leases, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(n.root, n.leases), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && d.Name() != "lock" && !strings.HasPrefix(d.Name(), "last_reserved_ip") {
 			text += "  " + path + "\n"
 		}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/containernetworking/cni/pkg/types"
 
@@ -38,11 +41,28 @@ func failure(version string, err error) *wire.Response {
 	if version == "" {
 		version = "1.1.0"
 	}
-	output, encodeErr := json.Marshal(wire.Error{CNIVersion: version, Code: codeOf(err), Msg: "braid: " + err.Error()})
+	output, encodeErr := json.Marshal(wire.Error{CNIVersion: version, Code: codeOf(err), Msg: oneLine("braid: " + err.Error())})
 	if encodeErr != nil {
 		output = []byte(`{"cniVersion":"1.1.0","code":100,"msg":"braid: the error could not be encoded"}`)
 	}
 	return &wire.Response{Version: wire.Version, Output: output, Failed: true}
+}
+
+// oneLine makes text fit for people and their terminals, whoever wrote parts of it: lines are joined, and what cannot
+// be printed is escaped.
+func oneLine(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		switch {
+		case c == '\n':
+			b.WriteString("; ")
+		case unicode.IsPrint(c):
+			b.WriteRune(c)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRune(c), "'"))
+		}
+	}
+	return b.String()
 }
 
 // errTryLater marks what may work at the next try without anybody changing anything.
