@@ -58,7 +58,7 @@ func (a *Agent) clean(ctx context.Context, r *wire.Request) error {
 	if err != nil || c == nil {
 		return err
 	}
-	if c.Attached {
+	if c.Attached && !c.Removing {
 		return fmt.Errorf("container %s has %s already: DEL comes before another ADD", r.ContainerID, r.IfName)
 	}
 	if err := a.takeAway(ctx, c, a.netns(c.Netns)); err != nil {

@@ -44,10 +44,15 @@ func (a *Agent) removeInherited(ctx context.Context, r *wire.Request) error {
 	return a.disinherit(h)
 }
 
-// remove takes a container away and forgets it when nothing is left.
+// remove takes a container away and forgets it when nothing is left. What fails is tried again by the runtime, and by the
+// Remover.
 func (a *Agent) remove(ctx context.Context, c *store.Container, netns string) error {
 	if err := a.takeAway(ctx, c, netns); err != nil {
-		return podRecordError(c, err)
+		err = errors.Join(podRecordError(c, err), a.Store.Removing(c.Key()))
+		if a.removeLater != nil {
+			a.removeLater(c.Key())
+		}
+		return err
 	}
 	return a.Store.Forget(c.Key())
 }

@@ -20,6 +20,8 @@ type Container struct {
 	Intended time.Time `json:"intended"`
 	// Attached is false from Intend to Commit: some of the attachments may exist, none is promised.
 	Attached bool `json:"attached"`
+	// Removing says that a DEL was asked for and has failed so far.
+	Removing bool `json:"removing,omitempty"`
 	// Chained is the default network where the plugins before Braid in a chain made it; Braid made no part of it.
 	Chained *Attachment `json:"chained,omitempty"`
 	// Attachments are in the order of the plan, the default network first.

@@ -110,6 +110,18 @@ func (s *Store) Published(key, status string) error {
 	})
 }
 
+// Removing notes that the removal of a container failed and is owed.
+func (s *Store) Removing(key string) error {
+	return s.commit("removing", key, func(b *bbolt.Bucket) error {
+		c, err := get(b, key)
+		if err != nil || c == nil || c.Removing {
+			return err
+		}
+		c.Removing = true
+		return put(b, c)
+	})
+}
+
 // Forget drops a container of which nothing is left. A container that is not there is no error.
 func (s *Store) Forget(key string) error {
 	return s.commit("forget", key, func(b *bbolt.Bucket) error { return b.Delete([]byte(key)) })

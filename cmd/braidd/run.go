@@ -95,7 +95,7 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 	if handler.Devices, err = o.kubelet(); err != nil {
 		return err
 	}
-	tasks = append(tasks, publisher, &agent.Server{Socket: o.socket, Handler: handler, Log: log})
+	tasks = append(tasks, publisher, agent.NewRemover(handler), &agent.Server{Socket: o.socket, Handler: handler, Log: log})
 	health := &agent.Health{Address: o.health, Metrics: metrics, View: view, Log: log}
 	if o.config != "" {
 		more, err := o.configured(view, health, log)
