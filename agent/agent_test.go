@@ -516,29 +516,6 @@ func TestGCRemovesWhatTheRuntimeDoesNotList(t *testing.T) {
 	})
 }
 
-func TestCheckFindsDamage(t *testing.T) {
-	eachNode(t, func(t *testing.T, n *node) {
-		n.nad(t, "neta", n.network("bra0", "10.10.0.0/24", ""))
-		n.pod(t, "web", "neta")
-		netns := n.world.Netns(t)
-		n.mustCall(t, "ADD", "c1", netns, "web")
-		host, err := n.Kernel.Host()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer host.Close()
-		if err := host.DelLink(kernel.LinkName("c1", "net1")); err != nil {
-			t.Fatal(err)
-		}
-		if out, ok := n.call("CHECK", "c1", netns, "web"); ok || !strings.Contains(out, "net1") {
-			t.Errorf("net1 is gone, CHECK says %s", out)
-		}
-		if out, ok := n.call("CHECK", "c9", netns, "web"); ok || !strings.Contains(out, `"code":3`) {
-			t.Errorf("CHECK of an unknown container: %s", out)
-		}
-	})
-}
-
 func TestStatusTouchesTheReadyMark(t *testing.T) {
 	eachNode(t, func(t *testing.T, n *node) {
 		r := n.request("STATUS", "", "", "")
