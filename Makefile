@@ -12,7 +12,10 @@ export GIT_CONFIG_COUNT := 1
 export GIT_CONFIG_KEY_0 := safe.directory
 export GIT_CONFIG_VALUE_0 := *
 
-.PHONY: build test unit vm e2e lint bench demo image setup clean
+# How long each fuzz target runs.
+FUZZTIME ?= 30s
+
+.PHONY: build test unit vm fuzz e2e lint bench demo image setup clean
 .NOTPARALLEL:
 
 # Everything compiles; the programs land in bin/, static, for any Linux of this architecture.
@@ -21,15 +24,18 @@ build:
 	go build -trimpath -buildvcs=auto -ldflags "-s -w" -o bin/ ./cmd/...
 
 test: setup build lint bin/rungs
-	bin/rungs
+	bin/rungs -fuzztime=$(FUZZTIME)
 
-# Single rungs: unit tests with those on this machine's kernel; what its kernel cannot run, under user-mode Linux; those on
-# a cluster.
+# Single rungs: unit tests with those on this machine's kernel; what its kernel cannot run, under user-mode Linux; every
+# fuzz target, two at a time; those on a cluster.
 unit: setup bin/rungs
 	bin/rungs unit+kernel
 
 vm: setup bin/rungs
 	bin/rungs unit+kernel vm
+
+fuzz: bin/rungs
+	bin/rungs -fuzztime=$(FUZZTIME) fuzz
 
 e2e: setup build bin/rungs
 	bin/rungs cluster

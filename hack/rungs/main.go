@@ -1,6 +1,7 @@
 // Command rungs runs the project's tests, rung by rung, and says in one line
 // how they did. Without arguments it runs every rung; else those named. It is
-// run in the checkout's root folder.
+// run in the checkout's root folder. With -fuzztime=DURATION each fuzz target
+// runs for that long, else for 30 s.
 //
 // It is stricter than the go command. A rung without tests is a failure. So is
 // a skipped test, unless it names a kernel feature that a machine may lack and
@@ -9,6 +10,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -27,7 +29,13 @@ func main() {
 // Run runs the rungs named in args and returns the exit status.
 func Run(ctx context.Context, args []string, out io.Writer) int {
 	begun := time.Now()
-	rungs, err := choose(args)
+	flags := flag.NewFlagSet("rungs", flag.ContinueOnError)
+	flags.SetOutput(out)
+	fuzz := flags.Duration("fuzztime", 30*time.Second, "how long each fuzz target runs")
+	if flags.Parse(args) != nil {
+		return 2
+	}
+	rungs, err := choose(flags.Args(), *fuzz)
 	if err != nil {
 		fmt.Fprintln(out, "rungs:", err)
 		return 2
@@ -52,9 +60,7 @@ func climb(ctx context.Context, rungs []rung, programs *programs, t *tally, out 
 		if r.name == clusterRung {
 			programs.wait(t, out)
 		}
-		for _, step := range r.steps(t) {
-			step.run(ctx, t, out)
-		}
+		r.run(ctx, t, out)
 		if ctx.Err() != nil {
 			t.fail(out, "interrupted: what had not run is not counted")
 			return
@@ -62,20 +68,20 @@ func climb(ctx context.Context, rungs []rung, programs *programs, t *tally, out 
 	}
 }
 
-func choose(names []string) ([]rung, error) {
+func choose(names []string, fuzz time.Duration) ([]rung, error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
-	all := rungTable(root)
-	if len(names) == 0 {
-		return all, nil
+	all, err := rungTable(root, fuzz)
+	if len(names) == 0 || err != nil {
+		return all, err
 	}
 	var chosen []rung
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(r rung) bool { return r.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("no rung %q: name %s, %s or %s", name, kernelRung, vmRung, clusterRung)
+			return nil, fmt.Errorf("no rung %q: name %s, %s, %s or %s", name, kernelRung, vmRung, fuzzRung, clusterRung)
 		}
 		if name == vmRung && !slices.Contains(names, kernelRung) {
 			return nil, fmt.Errorf("%s runs what %s skips: name both", vmRung, kernelRung)

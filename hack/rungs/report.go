@@ -59,7 +59,7 @@ func (r *report) testEnd(id testID, e event) {
 		test.reason = reason(r.take(id))
 		fmt.Fprintf(r.out, "skip  %s: %s\n", id, test.reason)
 	case e.Elapsed >= longTest && !strings.Contains(e.Test, "/"):
-		fmt.Fprintf(r.out, "  ok  %s (%.1fs)\n", id, e.Elapsed)
+		fmt.Fprintf(r.out, "  ok  %s (%.1fs)%s\n", id, e.Elapsed, executions(r.take(id)))
 	}
 	delete(r.output, id)
 }

@@ -1,6 +1,15 @@
 package main
 
-import "path/filepath"
+import (
+	"bytes"
+	"context"
+	"io"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
 
 const (
 	kernelRung  = "unit+kernel"
@@ -13,16 +22,72 @@ const (
 type rung struct {
 	name  string
 	steps func(*tally) []step
+	// atOnce is how many steps may run side by side; 0 is 1.
+	atOnce int
 }
 
 // rungTable lists the rungs in the order in which they run: what is quick and
-// says most about a mistake comes first. Root is the checkout's absolute path.
-func rungTable(root string) []rung {
-	return []rung{
-		{kernelRung, kernelSteps},
-		{vmRung, func(t *tally) []step { return guestSteps(t, filepath.Join(root, "bin", "vm")) }},
-		{clusterRung, clusterSteps},
+// says most about a mistake comes first. Root is the checkout's absolute path,
+// fuzz how long each fuzz target runs.
+func rungTable(root string, fuzz time.Duration) ([]rung, error) {
+	targets, err := fuzzTargets(root)
+	if err != nil {
+		return nil, err
 	}
+	return []rung{
+		{name: kernelRung, steps: kernelSteps},
+		{name: vmRung, steps: func(t *tally) []step { return guestSteps(t, filepath.Join(root, "bin", "vm")) }},
+		{name: fuzzRung, steps: func(*tally) []step { return fuzzSteps(targets, fuzz) }, atOnce: fuzzAtOnce},
+		{name: clusterRung, steps: clusterSteps},
+	}, nil
+}
+
+// run runs the steps.
+func (r rung) run(ctx context.Context, t *tally, out io.Writer) {
+	if r.atOnce > 1 {
+		r.runTogether(ctx, t, out)
+		return
+	}
+	for _, s := range r.steps(t) {
+		s.run(ctx, t, out)
+	}
+}
+
+// runTogether runs steps side by side. Each shows what it has to say when it
+// is through.
+func (r rung) runTogether(ctx context.Context, t *tally, out io.Writer) {
+	var group errgroup.Group
+	var mu sync.Mutex
+	group.SetLimit(r.atOnce)
+	for _, s := range r.steps(t) {
+		group.Go(func() error {
+			var said locked
+			own := newTally()
+			own.begin(r.name)
+			s.run(ctx, own, &said)
+			mu.Lock()
+			defer mu.Unlock()
+			t.now().add(own.now())
+			_, err := out.Write(said.text.Bytes())
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.fail(out, err.Error())
+	}
+}
+
+// locked is text that the go command's stderr and the report of its events are
+// both written to.
+type locked struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
 }
 
 // kernelSteps runs two packages at a time: more on two processors miss their

@@ -183,14 +183,15 @@ func TestGuestRunsWhatWasSkipped(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	if all, err := choose(nil); err != nil || len(all) != 3 {
+	t.Chdir("../..")
+	if all, err := choose(nil, time.Second); err != nil || len(all) != 4 {
 		t.Errorf("no name chose %d rungs, %v", len(all), err)
 	}
-	if one, err := choose([]string{clusterRung}); err != nil || len(one) != 1 || one[0].name != clusterRung {
+	if one, err := choose([]string{clusterRung}, time.Second); err != nil || len(one) != 1 || one[0].name != clusterRung {
 		t.Errorf("%s chose %d rungs, %v", clusterRung, len(one), err)
 	}
 	for _, name := range []string{"attic", vmRung} {
-		if _, err := choose([]string{name}); err == nil {
+		if _, err := choose([]string{name}, time.Second); err == nil {
 			t.Errorf("%s alone was chosen", name)
 		}
 	}

@@ -56,6 +56,12 @@ func (t *tally) failures() (n int) {
 	return n
 }
 
+// add takes in what other has seen of the same rung.
+func (c *count) add(other *count) {
+	maps.Copy(c.tests, other.tests)
+	c.other = append(c.other, other.other...)
+}
+
 func (c *count) of(id testID) *counted {
 	if c.tests[id] == nil {
 		c.tests[id] = &counted{}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	fuzzRung = "fuzz"
+	// fuzzAtOnce is how many targets run side by side, each on one processor.
+	fuzzAtOnce = 2
+)
+
+// fuzzSteps runs each of the targets for a while, beside what its package's seeds are, which are tests on another rung.
+// An input that is new is made smaller only in passing: where the code covered differs from run to run, the go command
+// would do nothing else.
+func fuzzSteps(targets []selection, each time.Duration) (steps []step) {
+	for _, s := range targets {
+		for _, name := range s.tests {
+			args := test("-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+each.String(), "-fuzzminimizetime=50x", "-parallel=1")
+			steps = append(steps, step{args: args, packages: []string{s.pkg}})
+		}
+	}
+	return steps
+}
+
+// fuzzTargets finds the fuzz targets of the module at root, by folder, in order.
+func fuzzTargets(root string) (all []selection, err error) {
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return enter(root, path)
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		names, err := fuzzersIn(path)
+		if len(names) == 0 || err != nil {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		if n := len(all); n > 0 && all[n-1].pkg == "./"+dir {
+			all[n-1].tests = append(all[n-1].tests, names...)
+		} else {
+			all = append(all, selection{pkg: "./" + dir, tests: names})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for fuzz targets: %w", err)
+	}
+	return all, nil
+}
+
+// enter leaves out what the go command leaves out, and other modules.
+func enter(root, dir string) error {
+	if dir == root {
+		return nil
+	}
+	base := filepath.Base(dir)
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	if err == nil || base == "testdata" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+func fuzzersIn(path string) (names []string, err error) {
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	for _, decl := range file.Decls {
+		fn, ok := decl.(*ast.FuncDecl)
+		if ok && fn.Recv == nil && strings.HasPrefix(fn.Name.Name, "Fuzz") {
+			names = append(names, fn.Name.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// executions says how often a fuzz target ran, in its own words, and nothing of a test that is none.
+func executions(output string) string {
+	all := regexp.MustCompile(`fuzz: elapsed: .*(execs: \d+).*(new interesting: \d+)`).FindAllStringSubmatch(output, -1)
+	if len(all) == 0 {
+		return ""
+	}
+	last := all[len(all)-1]
+	return ", " + last[1] + ", " + last[2]
+}

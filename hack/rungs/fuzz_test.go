@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestFuzzRung runs the targets of a module that has one of each kind: one that holds, and one that breaks at its
+// second byte.
+func TestFuzzRung(t *testing.T) {
+	dir := t.TempDir()
+	const target = `
+import "testing"
+func Fuzz%(f *testing.F) {
+	f.Add([]byte("a"))
+	f.Fuzz(func(t *testing.T, b []byte) { if BAD && len(b) > 1 { t.Error("two bytes") } })
+}
+`
+	for path, text := range map[string]string{
+		"go.mod":               "module example.org/m\n\ngo 1.26\n",
+		"a/a_test.go":          "package a" + strings.NewReplacer("%", "Good", "BAD", "false").Replace(target),
+		"b/b_test.go":          "package b" + strings.NewReplacer("%", "Bad", "BAD", "true").Replace(target),
+		"c/c_test.go":          "package c\ntype x struct{}\nfunc (x) FuzzMethod() {}\nfunc TestFuzz() {}\n",
+		"other/go.mod":         "module example.org/other\n",
+		"other/a_test.go":      "package a" + target,
+		"a/testdata/x_test.go": "no Go at all",
+	} {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	targets, err := fuzzTargets(dir)
+	if err != nil || len(targets) != 2 || targets[0].pkg != "./a" || targets[1].tests[0] != "FuzzBad" {
+		t.Fatalf("found %+v, %v", targets, err)
+	}
+	t.Setenv("GOWORK", "off")
+	t.Chdir(dir)
+	var out strings.Builder
+	tally := newTally()
+	tally.begin(fuzzRung)
+	rung{name: fuzzRung, steps: fuzzOf(targets), atOnce: fuzzAtOnce}.run(context.Background(), tally, &out)
+	if v := judge(tally); v.passed != 1 || v.failed != 1 || !strings.Contains(out.String(), "two bytes") || !strings.Contains(out.String(), "testdata/fuzz/FuzzBad/") {
+		t.Errorf("%d passed, %d failed:\n%s", v.passed, v.failed, out.String())
+	}
+}
+
+func TestExecutions(t *testing.T) {
+	for output, want := range map[string]string{
+		"=== RUN   A\n--- PASS: A\n":                                      "",
+		"fuzz: elapsed: 0s, gathering baseline coverage: 0/7 completed\n": "",
+		"fuzz: elapsed: 3s, execs: 46206 (15401/sec), new interesting: 91 (total: 98)\nfuzz: elapsed: 4s, execs: 72998 (26008/sec), new interesting: 101 (total: 108)\n": ", execs: 72998, new interesting: 101",
+	} {
+		if got := executions(output); got != want {
+			t.Errorf("%q gives %q, want %q", output, got, want)
+		}
+	}
+}
+
+func fuzzOf(targets []selection) func(*tally) []step {
+	return func(*tally) []step { return fuzzSteps(targets, time.Second) }
+}
