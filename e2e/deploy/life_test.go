@@ -45,7 +45,7 @@ func TestRollingRestart(t *testing.T) {
 	for _, n := range test.Nodes {
 		files[n.Name] = stat(test, n)
 	}
-	const lasting = 45 * time.Second
+	const lasting = 25 * time.Second
 	watches := watchAll(test, pods, lasting)
 	mustKubectl(test, "-n", "braid-system", "rollout", "restart", "daemonset/braid-agent")
 	done := make(chan error, 1)
@@ -120,7 +120,7 @@ func TestRemoval(t *testing.T) {
 			test.Apply(networks)
 			t.Cleanup(func() { reinstall(test) })
 			pods := trio(test, "stays")
-			const lasting = 35 * time.Second
+			const lasting = 25 * time.Second
 			watches := watchAll(test, pods, lasting)
 			begun := time.Now()
 			mustKubectl(test, args...)

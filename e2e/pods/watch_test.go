@@ -64,7 +64,8 @@ func (w way) start(t *suite.Test, program string, number int, lasting time.Durat
 	all := watched{way: w}
 	for i, s := range []*sandbox{w.from, w.to} {
 		argv := append(s.enter(), program, "-local", at[i].String(), "-peer", at[1-i].String(), "-for", lasting.String())
-		p, err := s.node.Start(fmt.Sprintf("probe-%d-%d", number, i), argv, nil)
+		// By a name of its own: what another run of the test wrote is in another file.
+		p, err := s.node.Start(fmt.Sprintf("probe-%d-%s", number, s.record.ID), argv, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

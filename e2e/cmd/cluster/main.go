@@ -72,9 +72,13 @@ func up(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	c.WriteStatus(stdout)
-	if *braid {
-		return install.Braid(ctx, c)
+	if !*braid {
+		return nil
 	}
+	if err := install.Braid(ctx, c); err != nil {
+		return err
+	}
+	fmt.Fprintln(stderr, "Braid is installed")
 	return nil
 }
 
