@@ -100,6 +100,9 @@ func check(r *wire.Request) error {
 	if r.Command == wire.Inspect {
 		return nil
 	}
+	if !json.Valid(r.Config) {
+		return types.NewError(types.ErrDecodingFailure, "the network configuration is not JSON", "")
+	}
 	if !slices.Contains(wire.CNIVersions(), versionOf(r.Config)) {
 		return invalid(types.ErrIncompatibleCNIVersion, fmt.Sprintf("cniVersion %q is not supported: use one of %s",
 			versionOf(r.Config), strings.Join(wire.CNIVersions(), ", ")))

@@ -36,7 +36,18 @@ func (a *Agent) collect(ctx context.Context, r *wire.Request) error {
 	}
 	valid, stale := sortOut(all, listed)
 	path := append(delegate.SplitPath(r.Path), config.BinDir)
-	return errors.Join(a.drop(ctx, stale), a.forward(ctx, valid, a.unknown(all, listed, config), path, ipam.Policy(config.Builtins)))
+	networks, err := networksOf(valid)
+	if err != nil {
+		return err
+	}
+	// If its state was lost, the default network has attachments of which nothing is stored.
+	in := netattach.Input{Config: config, IfName: "eth0", Builtin: a.Delegator.Builtin()}
+	if plan, err := a.planWithin(ctx, in, rewrittenWithin); err == nil && len(plan.Attachments) > 0 {
+		if _, err := networks.note(plan.Attachments[0].Config); err != nil {
+			return err
+		}
+	}
+	return errors.Join(a.drop(ctx, stale), a.forward(ctx, networks, a.unknown(all, listed, config), path, ipam.Policy(config.Builtins)))
 }
 
 // unknown are the attachments of containers that the runtime lists and the store does not have: made before Braid came,
@@ -75,28 +86,48 @@ func sortOut(all []*store.Container, listed []ipam.Attachment) (valid, stale []*
 	return valid, stale
 }
 
-// forward sends GC to the plugins of every network that has an attachment. Configurations that share a CNI name share
-// what their plugins keep, so the list of one holds the attachments of all, and others besides.
-func (a *Agent) forward(ctx context.Context, containers []*store.Container, others []ipam.Attachment, path []string, policy ipam.Policy) error {
-	attached := map[string][]ipam.Attachment{}
-	configs := map[string]map[string]bool{}
+// A networkSet is the configurations and the valid attachments of networks, by CNI name. Configurations that share a name
+// share what their plugins keep.
+type networkSet struct {
+	configs  map[string]map[string]bool
+	attached map[string][]ipam.Attachment
+}
+
+// networksOf are the networks that have attachments.
+func networksOf(containers []*store.Container) (*networkSet, error) {
+	s := &networkSet{configs: map[string]map[string]bool{}, attached: map[string][]ipam.Attachment{}}
 	for _, c := range containers {
 		for _, at := range c.Attachments {
-			list, err := libcni.NetworkConfFromBytes(at.Config)
+			name, err := s.note(at.Config)
 			if err != nil {
-				return fmt.Errorf("read the stored configuration of network %q: %w", at.Network, err)
+				return nil, fmt.Errorf("read the stored configuration of network %q: %w", at.Network, err)
 			}
-			attached[list.Name] = append(attached[list.Name], ipam.Attachment{ContainerID: c.ID, IfName: at.IfName})
-			if configs[list.Name] == nil {
-				configs[list.Name] = map[string]bool{}
-			}
-			configs[list.Name][string(at.Config)] = true
+			s.attached[name] = append(s.attached[name], ipam.Attachment{ContainerID: c.ID, IfName: at.IfName})
 		}
 	}
+	return s, nil
+}
+
+// note adds a configuration and returns its network's name.
+func (s *networkSet) note(config []byte) (string, error) {
+	list, err := libcni.NetworkConfFromBytes(config)
+	if err != nil {
+		return "", err
+	}
+	if s.configs[list.Name] == nil {
+		s.configs[list.Name] = map[string]bool{}
+	}
+	s.configs[list.Name][string(config)] = true
+	return list.Name, nil
+}
+
+// forward sends GC to the plugins of every network. The list of one configuration holds the attachments of all that share
+// its name, and others besides.
+func (a *Agent) forward(ctx context.Context, networks *networkSet, others []ipam.Attachment, path []string, policy ipam.Policy) error {
 	var failures []error
-	for name, variants := range configs {
+	for name, variants := range networks.configs {
+		valid := slices.Concat(networks.attached[name], others)
 		for config := range variants {
-			valid := slices.Concat(attached[name], others)
 			if err := a.Delegator.GC(ctx, []byte(config), path, policy, valid); err != nil {
 				failures = append(failures, fmt.Errorf("collect in network %q: %w", name, err))
 			}

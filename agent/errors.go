@@ -11,6 +11,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 
+	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/wire"
 )
 
@@ -30,6 +31,8 @@ func codeOf(err error) uint {
 		return cni.Code
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, errTryLater):
 		return types.ErrTryAgainLater
+	case errors.As(err, new(netattach.Mistakes)):
+		return types.ErrInvalidNetworkConfig
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EIO), errors.Is(err, syscall.EROFS):
 		return types.ErrIOFailure
 	}
