@@ -15,6 +15,7 @@ import (
 
 	"github.com/braid-cni/braid/cluster"
 	"github.com/braid-cni/braid/delegate"
+	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/store"
 	"github.com/braid-cni/braid/wire"
@@ -31,8 +32,12 @@ type Agent struct {
 	Log       *slog.Logger
 	// Devices is kubelet; nil on a machine without one.
 	Devices Devices
-	// Node is the node's name, for those who ask; it may be empty.
-	Node string
+	// Drivers are the built-in sources of addresses, by type; those that are an ipam.Counter are asked what is given.
+	Drivers map[string]ipam.Driver
+	// ConfList installs the CNI configuration; nil where the agent installs none.
+	ConfList *ConfList
+	// Node is the node's name and Version the agent's, for those who ask; they may be empty.
+	Node, Version string
 	// Root is the host's root, "/" outside a container.
 	Root string
 	// ReadyMark is touched whenever STATUS is answered with success; see wire.ReadyMark.
@@ -45,6 +50,9 @@ type Agent struct {
 	readiness readiness
 	// gc is held for writing by GC, which must not run beside an ADD or DEL (CNI spec 1.1, GC).
 	gc sync.RWMutex
+
+	mu      sync.Mutex
+	history history
 }
 
 var _ Handler = (*Agent)(nil)
@@ -67,8 +75,8 @@ func (a *Agent) dispatch(ctx context.Context, r *wire.Request) ([]byte, error) {
 	if err := check(r); err != nil {
 		return nil, err
 	}
-	if r.Command == wire.Inspect {
-		return a.inspect(r)
+	if answer := a.questions()[r.Command]; answer != nil {
+		return answer(ctx, r)
 	}
 	if typ, ok := strings.CutPrefix(r.Program, "braid-"); ok {
 		return a.Delegator.Direct(ctx, typ, directCall(r))
@@ -77,6 +85,20 @@ func (a *Agent) dispatch(ctx context.Context, r *wire.Request) ([]byte, error) {
 		return nil, invalid(types.ErrInvalidNetworkConfig, fmt.Sprintf(
 			"braid was called for container %s from within its own call: a network of the pod names braid as a plugin; remove it there", r.ContainerID))
 	}
+	output, err := a.carryOut(ctx, r)
+	a.remember(r, err)
+	return output, err
+}
+
+// questions are what braidctl asks, beside the calls of CNI.
+func (a *Agent) questions() map[string]func(context.Context, *wire.Request) ([]byte, error) {
+	return map[string]func(context.Context, *wire.Request) ([]byte, error){
+		wire.Inspect: a.inspect, wire.InspectNode: a.inspectNode, wire.InspectNetwork: a.inspectNetwork,
+	}
+}
+
+// carryOut does what a runtime asks for.
+func (a *Agent) carryOut(ctx context.Context, r *wire.Request) ([]byte, error) {
 	switch r.Command {
 	case "ADD":
 		return a.add(ctx, r)
@@ -97,7 +119,7 @@ func check(r *wire.Request) error {
 	if r.Version != wire.Version {
 		return fmt.Errorf("the braid binary speaks version %d of the agent's protocol, this agent %d: update the older one", r.Version, wire.Version)
 	}
-	if r.Command == wire.Inspect {
+	if slices.Contains(wire.Questions(), r.Command) {
 		return nil
 	}
 	if !json.Valid(r.Config) {

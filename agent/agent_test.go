@@ -67,7 +67,7 @@ func newNodeIn(t testing.TB, w *kerneltest.World, root, leases string) *node {
 	view := &witness{View: files.New(n.dir)}
 	n.events = view
 	n.Agent = &Agent{
-		Store: state, View: view, Kernel: w.Kernel, Publisher: NewPublisher(state, view, log), Metrics: NewMetrics(), Log: log,
+		Store: state, View: view, Kernel: w.Kernel, Publisher: NewPublisher(state, view, log), Metrics: NewMetrics(), Log: log, Drivers: drivers,
 		Root: root, ReadyMark: filepath.Join(t.TempDir(), "ready"),
 		Delegator: delegate.New(delegate.Options{
 			Builtins: plugins.Builtin(plugins.Deps{Kernel: w.Kernel, Drivers: ipam.NewDrivers(ipam.Prefer, drivers, runner), IPAM: drivers}),

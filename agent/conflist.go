@@ -73,6 +73,42 @@ func (c *ConfList) Ready() error {
 	return c.reason
 }
 
+// path is that of the file, empty while none is wanted.
+func (c *ConfList) path() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at.name == "" {
+		return ""
+	}
+	return c.at.path()
+}
+
+// stdin is what the runtime sends to the plugin by the file, nil while none is wanted.
+func (c *ConfList) stdin() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := chainOf(c.installed)
+	if len(list.Plugins) != 1 {
+		return nil
+	}
+	stdin, err := list.sent(list.Plugins[0], nil)
+	if err != nil {
+		return nil // what was rendered can be read
+	}
+	return stdin
+}
+
+// condition is what the Node should say, nil before it is known.
+func (c *ConfList) condition() *wire.Condition {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.looked {
+		return nil
+	}
+	now := conditionOf(c.at, c.reason)
+	return &wire.Condition{Type: now.Type, Status: now.Met, Reason: now.Reason, Message: now.Message}
+}
+
 // Run keeps the file until ctx is done.
 func (c *ConfList) Run(ctx context.Context) error {
 	chooser := &chooser{root: c.Root, ranges: c.Ranges}

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/braid-cni/braid/cluster"
 )
 
 const (
@@ -26,10 +24,9 @@ type Health struct {
 	// Address is where it listens, such as "127.0.0.1:9808".
 	Address string
 	Metrics *Metrics
-	View    cluster.View
-	// Reasons are asked for why pods are not served as configured; nil is none.
-	Reasons []func() error
-	Log     *slog.Logger
+	// Ready says why pods are not served as configured, nil if they are.
+	Ready func() error
+	Log   *slog.Logger
 }
 
 var _ Task = (*Health)(nil)
@@ -70,15 +67,9 @@ func (h *Health) mux() *http.ServeMux {
 
 // ready answers 503 with the reason while pods cannot be served.
 func (h *Health) ready(w http.ResponseWriter, _ *http.Request) {
-	if !h.View.Synced() {
-		http.Error(w, "not ready: the caches have not seen the cluster yet; is the API server in reach?", http.StatusServiceUnavailable)
+	if err := h.Ready(); err != nil {
+		http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
 		return
-	}
-	for _, reason := range h.Reasons {
-		if err := reason(); err != nil {
-			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
-			return
-		}
 	}
 	fmt.Fprintln(w, "ok")
 }

@@ -92,8 +92,8 @@ func fetch(t *testing.T, url string) (int, string) {
 
 func TestReadyzSaysWhyNot(t *testing.T) {
 	board := &noticeBoard{}
-	var reason error
-	server := httptest.NewServer((&Health{Metrics: NewMetrics(), View: board, Reasons: []func() error{func() error { return reason }}}).mux())
+	a := &Agent{View: board}
+	server := httptest.NewServer((&Health{Metrics: NewMetrics(), Ready: a.Ready}).mux())
 	defer server.Close()
 	if code, body := fetch(t, server.URL+"/readyz"); code != 503 || !strings.Contains(body, "API server") {
 		t.Errorf("not synced: %d %s", code, body)
@@ -107,7 +107,7 @@ func TestReadyzSaysWhyNot(t *testing.T) {
 	if code, body := fetch(t, server.URL+"/readyz"); code != 200 {
 		t.Errorf("synced: %d %s", code, body)
 	}
-	reason = errors.New("no room")
+	a.ConfList = &ConfList{looked: true, reason: errors.New("no room")}
 	if code, body := fetch(t, server.URL+"/readyz"); code != 503 || !strings.Contains(body, "no room") {
 		t.Errorf("with a reason: %d %s", code, body)
 	}
@@ -118,7 +118,7 @@ func TestMetricsCount(t *testing.T) {
 	m.call("ADD", nil, time.Millisecond)
 	m.call("ADD", errors.New("x"), time.Millisecond)
 	m.Attachment("ADD", "default/neta", "bridge", nil, time.Millisecond)
-	server := httptest.NewServer((&Health{Metrics: m, View: &noticeBoard{}}).mux())
+	server := httptest.NewServer((&Health{Metrics: m, Ready: (&Agent{View: &noticeBoard{}}).Ready}).mux())
 	defer server.Close()
 	_, body := fetch(t, server.URL+"/metrics")
 	for _, line := range []string{

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 
 // inspect answers with what is stored of the containers asked for, and with what the kernel has of it now. It takes no
 // lock and changes nothing: a container whose ADD or DEL is under way is shown as it is at the moment.
-func (a *Agent) inspect(r *wire.Request) ([]byte, error) {
+func (a *Agent) inspect(_ context.Context, r *wire.Request) ([]byte, error) {
 	containers, err := a.Store.Containers()
 	if err != nil {
 		a.Log.Warn("some stored containers cannot be read", "error", err)
@@ -43,10 +44,14 @@ func (a *Agent) inspect(r *wire.Request) ([]byte, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(answer.Containers, func(x, y wire.Container) int {
+	sortContainers(answer.Containers)
+	return json.Marshal(answer)
+}
+
+func sortContainers(all []wire.Container) {
+	slices.SortFunc(all, func(x, y wire.Container) int {
 		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Pod, y.Pod), cmp.Compare(x.ID, y.ID))
 	})
-	return json.Marshal(answer)
 }
 
 func matches(pod store.Pod, namespace, name string) bool {
@@ -75,11 +80,7 @@ func (a *Agent) inspectContainer(c *store.Container, host []kernel.Link) (wire.C
 	} else {
 		defer sandbox.Close()
 	}
-	attachments := c.Attachments
-	if c.Chained != nil {
-		attachments = append([]store.Attachment{*c.Chained}, attachments...)
-	}
-	for _, attachment := range attachments {
+	for _, attachment := range attachmentsOf(c) {
 		i, err := inspectInterface(sandbox, host, c.ID, attachment)
 		if err != nil {
 			return shown, fmt.Errorf("inspect %s of container %s: %w", attachment.IfName, c.ID, err)

@@ -23,13 +23,18 @@ func (a *Agent) inspectLinks(host []kernel.Link, containers []wire.Container) ([
 		return nil, fmt.Errorf("inspect the links of the node: %w", err)
 	}
 	ends := hostEnds(containers)
+	return showLinks(netns, host, involved(host, ends, ways), ends)
+}
+
+// showLinks shows links of the host, sorted by name. Those that are ends have no address, and there are many: they are not
+// asked for any.
+func showLinks(netns kernel.Netns, host, links []kernel.Link, ends map[string]bool) ([]wire.Link, error) {
 	shown := []wire.Link{}
-	for _, link := range involved(host, ends, ways) {
+	for _, link := range links {
 		l := wire.Link{
 			Name: link.Name, Kind: link.Kind, MAC: link.MAC.String(), MTU: link.MTU, Alias: link.Alias,
 			Bridge: nameOf(host, link.Master), State: hostState(link),
 		}
-		// The host's end of a pod's interface has no address, and there are many.
 		if !ends[link.Name] {
 			addresses, err := netns.Addresses(link.Index)
 			if err != nil && !errors.Is(err, kernel.ErrNoLink) {

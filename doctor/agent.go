@@ -13,6 +13,9 @@ func agent(ctx context.Context, v *visit) ([]Finding, error) {
 		return []Finding{fault(v.inspectionErr.Error(),
 			"see why it does not run: kubectl -n braid-system get pods -o wide, and kubectl -n braid-system logs daemonset/braid-agent")}, nil
 	}
+	if found, err := v.notConfigured(ctx); found != nil || err != nil {
+		return found, err
+	}
 	c := v.used()
 	if c == nil || c.err != nil {
 		return nil, nil // STATUS is asked with a configuration, and conflist says that there is none
@@ -28,4 +31,19 @@ func agent(ctx context.Context, v *visit) ([]Finding, error) {
 			"mend what it names; it asks again by itself. More is in kubectl -n braid-system logs daemonset/braid-agent")}, nil
 	}
 	return nil, nil
+}
+
+// notConfigured finds an agent that says that the runtime does not use it as it is configured to.
+func (v *visit) notConfigured(ctx context.Context) ([]Finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	report, err := wire.AskNode(ctx, v.Socket)
+	if err != nil || report.Ready {
+		return nil, err
+	}
+	what := "the agent is not ready: " + report.Reason
+	if c := report.Condition; c != nil && !c.Status {
+		what = fmt.Sprintf("the agent is not ready (%s): %s", c.Reason, c.Message)
+	}
+	return []Finding{fault(what, "do what it says; kubectl describe node says the same")}, nil
 }

@@ -86,6 +86,10 @@ var plantedFaults = []planted{
 		[][]string{{"agent fault: ask the agent at ", "is braidd running?", "kubectl -n braid-system"}}},
 	{"agent not ready", func(_ *testing.T, p *patient) { p.refusal = "braid: the agent has not read the cluster yet" },
 		[][]string{{"agent fault: the agent at ", "is not ready: braid: the agent has not read the cluster yet"}}},
+	{"file that another CNI contests", func(_ *testing.T, p *patient) {
+		p.report.Ready, p.report.Reason = false, "renamed"
+		p.report.Condition = &wire.Condition{Type: "BraidNetworkConfigured", Reason: "ConflistContested", Message: "renamed: set cni.exclusive to false"}
+	}, [][]string{{"agent fault: the agent is not ready (ConflistContested): renamed: set cni.exclusive to false", "kubectl describe node"}}},
 	{"no IPv4 forwarding", func(t *testing.T, p *patient) { p.set(t, "net/ipv4/ip_forward", "0") },
 		[][]string{{"forwarding fault: IPv4 forwarding is off, and pod default/web needs it", "sysctl -w net/ipv4/ip_forward=1"}}},
 	{"no IPv6 forwarding", func(_ *testing.T, p *patient) {

@@ -38,8 +38,9 @@ type patient struct {
 	*Node
 	world *kerneltest.World
 	now   time.Time
-	// inspection and refusal are what the agent answers; an empty refusal means that it is ready.
+	// inspection, report and refusal are what the agent answers; an empty refusal means that it is ready.
 	inspection wire.Inspection
+	report     wire.NodeReport
 	refusal    string
 	listener   net.Listener
 }
@@ -52,7 +53,7 @@ func (noRules) Rules(*nftables.Chain) ([]*nftables.Rule, error) { return nil, ni
 
 func healthy(t *testing.T, w *kerneltest.World) *patient {
 	t.Helper()
-	p := &patient{world: w, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	p := &patient{world: w, report: wire.NodeReport{Ready: true}, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 	p.Node = &Node{
 		Root: t.TempDir(), Kernel: w.Kernel, Firewall: noRules{}, Socket: filepath.Join(t.TempDir(), "braid.sock"),
 		ConfDir: "/etc/cni/net.d", BinDir: "/opt/cni/bin", Built: p.now.AddDate(-1, 0, 0), Now: func() time.Time { return p.now },
@@ -119,8 +120,8 @@ func (p *patient) serve(t *testing.T) {
 }
 
 func (p *patient) answer(r wire.Request) wire.Response {
-	if r.Command == wire.Inspect {
-		output, _ := json.Marshal(p.inspection)
+	if known, asked := map[string]any{wire.Inspect: p.inspection, wire.InspectNode: p.report}[r.Command]; asked {
+		output, _ := json.Marshal(known)
 		return wire.Response{Version: wire.Version, Output: output}
 	}
 	if p.refusal == "" && r.Command == "STATUS" && strings.Contains(string(r.Config), `"name":"braid"`) {

@@ -88,22 +88,7 @@ type Interface struct {
 // AskInspection asks the agent at a socket about one pod, or about all that match what is not empty of namespace and
 // name.
 func AskInspection(ctx context.Context, socket, namespace, name string) (*Inspection, error) {
-	request := &Request{
-		Version: Version, Program: "braidctl", Command: Inspect,
-		Args: "K8S_POD_NAMESPACE=" + namespace + ";K8S_POD_NAME=" + name, Config: []byte("{}"),
-	}
-	answer, err := ask(ctx, socket, request)
-	if err != nil {
-		return nil, fmt.Errorf("ask the agent at %s (is braidd running?): %w", socket, err)
-	}
-	if answer.Failed {
-		return nil, refusal(answer.Output)
-	}
-	inspection := new(Inspection)
-	if err := json.Unmarshal(answer.Output, inspection); err != nil {
-		return nil, fmt.Errorf("read the agent's inspection: %w", err)
-	}
-	return inspection, nil
+	return question[Inspection](ctx, socket, Inspect, "K8S_POD_NAMESPACE="+namespace+";K8S_POD_NAME="+name)
 }
 
 // ask makes one call, which ends with ctx.

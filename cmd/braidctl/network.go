@@ -29,7 +29,7 @@ func (o *options) networkCommand() *cobra.Command {
 		},
 	}
 	o.outputFlag(list)
-	cmd.AddCommand(list)
+	cmd.AddCommand(list, o.networkShowCommand())
 	return cmd
 }
 

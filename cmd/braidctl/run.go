@@ -62,7 +62,7 @@ func command(program string) *cobra.Command {
 	f.StringVar(&o.socket, "socket", defaultSocket(os.Getenv), "socket of the node's agent")
 	f.StringVar(&o.lab, "lab", "", "ask the agents of the laboratory in this folder (without a value "+lab.DefaultDir+")")
 	f.Lookup("lab").NoOptDefVal = lab.DefaultDir
-	cmd.AddCommand(o.podCommand(), o.networkCommand(), o.topologyCommand(), o.labCommand(), o.doctorCommand(), versionCommand())
+	cmd.AddCommand(o.podCommand(), o.networkCommand(), o.nodeCommand(), o.topologyCommand(), o.labCommand(), o.doctorCommand(), versionCommand())
 	return cmd
 }
 
@@ -95,6 +95,21 @@ func version() string {
 
 // inspect asks the node's agent, or those of the laboratory. namespace and name choose pods where they are not empty.
 func (o *options) inspect(ctx context.Context, namespace, name string) ([]*wire.Inspection, error) {
+	return askAll(ctx, o, about(namespace, name))
+}
+
+// A question is put to the agent at a socket.
+type question[T any] func(ctx context.Context, socket string) (T, error)
+
+// about asks for pods.
+func about(namespace, name string) question[*wire.Inspection] {
+	return func(ctx context.Context, socket string) (*wire.Inspection, error) {
+		return wire.AskInspection(ctx, socket, namespace, name)
+	}
+}
+
+// askAll asks the node's agent, or those of the laboratory.
+func askAll[T any](ctx context.Context, o *options, q question[T]) ([]T, error) {
 	sockets := []string{o.socket}
 	if o.lab != "" {
 		l, err := lab.Open(o.lab)
@@ -103,18 +118,18 @@ func (o *options) inspect(ctx context.Context, namespace, name string) ([]*wire.
 		}
 		sockets = l.Sockets()
 	}
-	return ask(ctx, sockets, namespace, name)
+	return ask(ctx, sockets, q)
 }
 
 // ask asks every agent.
-func ask(ctx context.Context, sockets []string, namespace, name string) ([]*wire.Inspection, error) {
-	var all []*wire.Inspection
+func ask[T any](ctx context.Context, sockets []string, q question[T]) ([]T, error) {
+	var all []T
 	for _, socket := range sockets {
-		inspection, err := wire.AskInspection(ctx, socket, namespace, name)
+		answer, err := q(ctx, socket)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, inspection)
+		all = append(all, answer)
 	}
 	return all, nil
 }

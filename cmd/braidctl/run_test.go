@@ -57,16 +57,10 @@ func TestLaboratoryByCommand(t *testing.T) {
 	if want := "2 nodes and 3 pods are up in " + dir + "\n"; out != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
-	tables := must(t, "pod", "show", "--lab="+dir)
-	for _, want := range []string{
+	shows(t, must(t, "pod", "show", "--lab="+dir),
 		`pod default/web-1 on node-1\nNETWORK +INTERFACE`,
 		`\ndefault/netb +net2 +10\.20\.0\.2/24 +([0-9a-f:]{17}) +braid[0-9a-f]{10} +br-b +1400 +up\n`,
-		`pod default/web-3 on node-2\n`,
-	} {
-		if !regexp.MustCompile(want).MatchString(tables) {
-			t.Errorf("pod show lacks %q:\n%s", want, tables)
-		}
-	}
+		`pod default/web-3 on node-2\n`)
 	var shown []wire.Inspection
 	if err := json.Unmarshal([]byte(must(t, "pod", "show", "web-3", "-o", "json", "--lab="+dir)), &shown); err != nil {
 		t.Fatal(err)
@@ -76,6 +70,19 @@ func TestLaboratoryByCommand(t *testing.T) {
 	}
 	if out := must(t, "network", "list", "--lab="+dir); strings.Count(out, "default/neta") != 2 {
 		t.Errorf("network list:\n%s", out)
+	}
+	shows(t, must(t, "node", "show", "--lab="+dir),
+		`Node: +node-1\nVersion: .*\nKernel: .*\nReady: +yes\n`, `Cluster network: +cluster \(bridge\)\n`,
+		`\ndefault/neta +bridge +2\n`, `\ndefault/netb +10\.20\.0\.1-10\.20\.0\.254 +2 +253\n`, `\nNode: +node-2\n`)
+	shows(t, must(t, "network", "show", "netb", "--lab="+dir),
+		`Network: +default/netb\nNode: +node-1\nConfiguration: +netb \(bridge\)\nMTU: +1400\nBridge: +br-b up mtu 1400\n`,
+		`\ndefault/web-1 +net2 +10\.20\.0\.2/24 +([0-9a-f:]{17}) +braid[0-9a-f]{10} +br-b +1400 +up\n`,
+		`\nNode: +node-2\n(.*\n)+default/web-3 +net2 `)
+	if out := must(t, "network", "show", "cluster", "--lab="+dir); strings.Count(out, "Network:        cluster (eth0)") != 2 {
+		t.Errorf("network show cluster:\n%s", out)
+	}
+	if _, err := braidctl(t, "network", "show", "netb", "-n", "kube-system", "--lab="+dir); err == nil || !strings.Contains(err.Error(), "kube-system/netb") {
+		t.Errorf("a network that is not there: %v", err)
 	}
 	if out := must(t, "lab", "exec", "--dir", dir, "web-1", "--", "echo", "-n", "here"); out != "here" {
 		t.Errorf("exec: %q", out)
@@ -89,19 +96,24 @@ func TestLaboratoryByCommand(t *testing.T) {
 	}
 }
 
+// shows checks that all patterns are in what was printed.
+func shows(t *testing.T, out string, patterns ...string) {
+	t.Helper()
+	for _, want := range patterns {
+		if !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("lacks %q:\n%s", want, out)
+		}
+	}
+}
+
 func TestDemo(t *testing.T) {
 	programs, dir := labtest.Programs(t), shortDir(t)
 	out := must(t, "lab", "demo", "--dir", dir, "--nodes", "2", "-f", example, "--programs", programs)
-	for _, want := range []string{
+	shows(t, out,
 		`(?m)^default/neta +default/web-1 +default/web-2 +10\.10\.0\.3 +1500 +[0-9.]+ ms$`,
 		`(?m)^default/netb +default/web-1 +default/web-2 +10\.20\.0\.3 +1400 +[0-9.]+ ms$`,
 		`(?m)^cluster +default/web-1 +default/web-3 +10\.244\.2\.2 +1500 +[0-9.]+ ms$`,
-		`All of it is gone again`,
-	} {
-		if !regexp.MustCompile(want).MatchString(out) {
-			t.Errorf("the demo lacks %q:\n%s", want, out)
-		}
-	}
+		`All of it is gone again`)
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the demo left its folder: %v", err)
 	}
@@ -109,7 +121,7 @@ func TestDemo(t *testing.T) {
 
 func TestWithoutAnAgent(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
-	for _, args := range [][]string{{"pod", "show"}, {"network", "list"}} {
+	for _, args := range [][]string{{"pod", "show"}, {"network", "list"}, {"network", "show", "a"}, {"node", "show"}} {
 		_, err := braidctl(t, append(args, "--socket", socket)...)
 		if err == nil || !strings.Contains(err.Error(), "is braidd running?") {
 			t.Errorf("%v: %v", args, err)

@@ -50,13 +50,18 @@ func heading(node string, c wire.Container) string {
 func interfaceTable(w io.Writer, interfaces []wire.Interface) error {
 	table := newTable(w, "NETWORK", "INTERFACE", "ADDRESSES", "MAC", "HOST LINK", "BRIDGE", "MTU", "STATE")
 	for _, i := range interfaces {
-		mtu := ""
-		if i.MTU != 0 {
-			mtu = strconv.Itoa(i.MTU)
-		}
-		table.row(i.Network, i.Name, strings.Join(i.Addresses, ","), i.MAC, i.HostLink, i.Bridge, mtu, i.State)
+		table.row(append([]string{i.Network}, interfaceCells(i)...)...)
 	}
 	return table.Flush()
+}
+
+// interfaceCells are the columns from the interface's name to its state.
+func interfaceCells(i wire.Interface) []string {
+	mtu := ""
+	if i.MTU != 0 {
+		mtu = strconv.Itoa(i.MTU)
+	}
+	return []string{i.Name, strings.Join(i.Addresses, ","), i.MAC, i.HostLink, i.Bridge, mtu, i.State}
 }
 
 // A table aligns columns the way kubectl does.

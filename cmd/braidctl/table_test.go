@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/braid-cni/braid/wire"
 )
@@ -41,6 +42,80 @@ default/neta  node-1  br-a    1           0
 default/tap   node-1  -       1           0
 `
 
+// reported is a node with everything, and one whose agent has just started.
+func reported() []*wire.NodeReport {
+	return []*wire.NodeReport{
+		{
+			Node: "node-1", Version: "v1", Kernel: "6.12.0", Reason: "the file is contested", Synced: true,
+			Condition: &wire.Condition{Type: "BraidNetworkConfigured", Reason: "ConflistContested", Message: "the file is contested"},
+			Conflist:  "/etc/cni/net.d/00-braid.conflist", Pending: 3, Collected: time.Unix(1.7e9, 0).UTC(),
+			ClusterNetwork: &wire.ClusterNetwork{From: "/etc/cni/net.d", Network: "calico", Plugins: []string{"calico", "portmap"}},
+			Networks:       []wire.NetworkUse{{Network: "calico", Plugins: []string{"calico", "portmap"}, Attachments: 12}},
+			Ranges:         []wire.Range{{Network: "default/neta", Range: "fd00::1-fd00::ffff", Used: 1, Total: "65534"}},
+		},
+		{Node: "node-2", Version: "v1", Kernel: "6.12.0", Ready: true},
+	}
+}
+
+const nodeGolden = `Node:                    node-1
+Version:                 v1
+Kernel:                  6.12.0
+Ready:                   no: the file is contested
+BraidNetworkConfigured:  False, ConflistContested
+Caches:                  in sync
+Configuration:           /etc/cni/net.d/00-braid.conflist
+Cluster network:         calico (calico, portmap) from /etc/cni/net.d
+Statuses pending:        3
+Last GC:                 2023-11-14T22:13:20Z
+
+NETWORK  PLUGINS         ATTACHMENTS
+calico   calico,portmap  12
+
+NETWORK       RANGE               USED  TOTAL
+default/neta  fd00::1-fd00::ffff  1     65534
+
+Node:              node-2
+Version:           v1
+Kernel:            6.12.0
+Ready:             yes
+Caches:            not in sync
+Configuration:     none by the agent
+Cluster network:   not known before the first call
+Statuses pending:  0
+Last GC:           none since the agent started
+`
+
+const showGolden = `Network:        default/neta
+Node:           node-1
+Configuration:  neta (bridge, tuning)
+Problem:        no such NetworkAttachmentDefinition
+Bridge:         br-a down mtu 1500 10.10.0.1/24,fd00::1/64
+
+POD            INTERFACE  ADDRESSES     MAC                HOST LINK        BRIDGE  MTU   STATE
+default/web-1  net1       10.10.0.2/24  02:00:00:00:00:02  braidabcdef0123  br-a    1400  down
+c2             net1       -             -                  -                -       -     missing
+
+Network:        cluster (eth0)
+Node:           node-2
+Configuration:  cluster (bridge)
+MTU:            1400
+
+No pod on this node is attached to it.
+`
+
+func reportedNetworks() []*wire.NetworkReport {
+	member := inspected()[0].Containers[0]
+	member.Interfaces = member.Interfaces[1:2]
+	return []*wire.NetworkReport{
+		{
+			Node: "node-1", Name: "default/neta", CNIName: "neta", Plugins: []string{"bridge", "tuning"}, Problem: "no such NetworkAttachmentDefinition",
+			Bridges:    []wire.Link{{Name: "br-a", MTU: 1500, Addresses: []string{"10.10.0.1/24", "fd00::1/64"}, State: wire.StateDown}},
+			Containers: []wire.Container{member, {ID: "c2", Interfaces: []wire.Interface{{Name: "net1", State: wire.StateMissing}}}},
+		},
+		{Node: "node-2", Name: "cluster", Default: true, CNIName: "cluster", Plugins: []string{"bridge"}, MTU: 1400},
+	}
+}
+
 func TestTables(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
@@ -49,6 +124,8 @@ func TestTables(t *testing.T) {
 		{"pods", podGolden, func(b *bytes.Buffer) error { return podTables(b, inspected()) }},
 		{"no pods", "No pod has a network from Braid here.\n", func(b *bytes.Buffer) error { return podTables(b, inspected()[1:]) }},
 		{"networks", networkGolden, func(b *bytes.Buffer) error { return networkTable(b, networksOf(inspected())) }},
+		{"nodes", nodeGolden, func(b *bytes.Buffer) error { return nodeTables(b, reported()) }},
+		{"network", showGolden, func(b *bytes.Buffer) error { return networkTables(b, reportedNetworks()) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var b bytes.Buffer

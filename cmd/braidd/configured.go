@@ -12,8 +12,8 @@ import (
 	"github.com/braid-cni/braid/cluster"
 )
 
-// configured returns the tasks of an agent that has an AgentConfiguration, and sets what health takes from it.
-func (o *options) configured(view cluster.View, health *agent.Health, log *slog.Logger) ([]agent.Task, error) {
+// configured returns the tasks of an agent that has an AgentConfiguration, and sets what the agent and health take from it.
+func (o *options) configured(view cluster.View, handler *agent.Agent, health *agent.Health, log *slog.Logger) ([]agent.Task, error) {
 	config, err := o.configuration()
 	if err != nil {
 		// Pods are served with the CNI configuration that the node has. The task says what is wrong until it is mended.
@@ -28,7 +28,7 @@ func (o *options) configured(view cluster.View, health *agent.Health, log *slog.
 	if ranger, ok := view.(agent.Ranger); ok {
 		task.Ranges = ranger
 	}
-	health.Reasons = append(health.Reasons, task.Ready)
+	handler.ConfList = task
 	if health.Address == "" {
 		health.Address = config.HealthAddress
 	}

@@ -96,9 +96,9 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	tasks = append(tasks, publisher, agent.NewRemover(handler), &agent.Server{Socket: o.socket, Handler: handler, Log: log})
-	health := &agent.Health{Address: o.health, Metrics: metrics, View: view, Log: log}
+	health := &agent.Health{Address: o.health, Metrics: metrics, Ready: handler.Ready, Log: log}
 	if o.config != "" {
-		more, err := o.configured(view, health, log)
+		more, err := o.configured(view, handler, health, log)
 		if err != nil {
 			return err
 		}
@@ -114,9 +114,14 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 // handler puts the agent together that carries calls out.
 func (o *options) handler(state *store.Store, view cluster.View, publisher *agent.Publisher, metrics *agent.Metrics, log *slog.Logger) *agent.Agent {
 	k := kernel.New(kernel.Options{Root: o.root})
+	drivers := map[string]ipam.Driver{
+		"host-local": hostlocal.New(hostlocal.Options{Root: o.root}),
+		"static":     static.New(),
+	}
 	return &agent.Agent{
-		Store: state, View: view, Kernel: k, Delegator: o.delegator(k, metrics), Publisher: publisher, Metrics: metrics, Log: log,
-		Node: o.nodeName, Root: o.root, ReadyMark: filepath.Join(filepath.Dir(o.socket), filepath.Base(wire.ReadyMark)),
+		Store: state, View: view, Kernel: k, Delegator: o.delegator(k, drivers, metrics), Drivers: drivers, Publisher: publisher, Metrics: metrics,
+		Log: log, Node: o.nodeName, Version: version(), Root: o.root,
+		ReadyMark: filepath.Join(filepath.Dir(o.socket), filepath.Base(wire.ReadyMark)),
 	}
 }
 
@@ -129,13 +134,9 @@ func (o *options) view() (cluster.View, []agent.Task, error) {
 }
 
 // delegator puts the built-in plugins and the means to execute others together.
-func (o *options) delegator(k kernel.Kernel, metrics *agent.Metrics) *delegate.Delegator {
+func (o *options) delegator(k kernel.Kernel, drivers map[string]ipam.Driver, metrics *agent.Metrics) *delegate.Delegator {
 	runner := delegate.Runner{
 		Root: o.root, Timeout: pluginWithin, InsideVariable: wire.InsideVariable, Env: []string{wire.SocketVariable + "=" + o.socket},
-	}
-	drivers := map[string]ipam.Driver{
-		"host-local": hostlocal.New(hostlocal.Options{Root: o.root}),
-		"static":     static.New(),
 	}
 	reaper := kernel.NewReaper(k)
 	return delegate.New(delegate.Options{

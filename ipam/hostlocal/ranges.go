@@ -159,13 +159,18 @@ func (s set) after(last netip.Addr) iter.Seq[netip.Addr] {
 	}
 }
 
+// size is the number of addresses in the range, a gateway included.
+func (r addrRange) size() *big.Int {
+	n := new(big.Int).Sub(new(big.Int).SetBytes(r.last.AsSlice()), new(big.Int).SetBytes(r.first.AsSlice()))
+	return n.Add(n, big.NewInt(1))
+}
+
 // size is the number of addresses in the set, gateways included, as a decimal number: an IPv6 range may hold more
 // than a machine word counts.
 func (s set) size() string {
 	sum := new(big.Int)
 	for _, r := range s {
-		n := new(big.Int).Sub(new(big.Int).SetBytes(r.last.AsSlice()), new(big.Int).SetBytes(r.first.AsSlice()))
-		sum.Add(sum, n.Add(n, big.NewInt(1)))
+		sum.Add(sum, r.size())
 	}
 	return sum.String()
 }
