@@ -1,0 +1,140 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+// The error codes of CNI spec 1.1, section 5, that bad input has.
+const (
+	codeVersion     = types.ErrIncompatibleCNIVersion
+	codeEnvironment = types.ErrInvalidEnvironmentVariables
+	codeDecode      = types.ErrDecodingFailure
+	codeConfig      = types.ErrInvalidNetworkConfig
+)
+
+// A bad input is a call that no runtime may make.
+type badIn struct {
+	name, command string
+	edit          edit
+	// codes are those that say what is wrong; none leaves it to the plugin.
+	codes []uint
+	// versions are those at which the input is bad; none for all.
+	versions []string
+	// interfaces says that it is bad only for plugins that make an interface.
+	interfaces bool
+}
+
+func badInputs() []badIn {
+	const long = "an-interface-name-that-is-too-long"
+	return []badIn{
+		{name: "stdin is empty", command: "ADD", edit: stdin(""), codes: []uint{codeDecode}},
+		{name: "stdin is not JSON", command: "ADD", edit: stdin("{"), codes: []uint{codeDecode}},
+		{name: "stdin is no JSON object", command: "ADD", edit: stdin("[]"), codes: []uint{codeDecode}},
+		{name: "ipam is a string", command: "ADD", edit: key("ipam", "x"), codes: []uint{codeDecode, codeConfig}},
+		{name: "name is missing", command: "ADD", edit: withoutKey("name"), codes: []uint{codeConfig}},
+		{name: "name is a path", command: "ADD", edit: key("name", "../up"), codes: []uint{codeConfig}},
+		{name: "cniVersion is 9.9.9", command: "ADD", edit: key("cniVersion", "9.9.9"), codes: []uint{codeVersion}},
+		{name: "CNI_COMMAND is missing", command: "ADD", edit: without("CNI_COMMAND"), codes: []uint{codeEnvironment}},
+		{name: "CNI_COMMAND is EAT", command: "EAT", codes: []uint{codeEnvironment}},
+		{name: "CNI_CONTAINERID is missing", command: "ADD", edit: without("CNI_CONTAINERID"), codes: []uint{codeEnvironment}},
+		{name: "CNI_CONTAINERID is a path", command: "ADD", edit: env("CNI_CONTAINERID", "../up"), codes: []uint{codeEnvironment}},
+		{name: "CNI_NETNS is missing", command: "ADD", edit: without("CNI_NETNS"), codes: []uint{codeEnvironment}},
+		{name: "CNI_NETNS is no namespace", command: "ADD", edit: env("CNI_NETNS", "/etc/passwd"), interfaces: true},
+		{name: "CNI_IFNAME is missing", command: "ADD", edit: without("CNI_IFNAME"), codes: []uint{codeEnvironment}},
+		{name: "CNI_IFNAME is too long", command: "ADD", edit: env("CNI_IFNAME", long), codes: []uint{codeEnvironment}},
+		{name: "CNI_IFNAME has a slash", command: "ADD", edit: env("CNI_IFNAME", "a/b"), codes: []uint{codeEnvironment}},
+		{name: "CNI_CONTAINERID is missing at DEL", command: "DEL", edit: without("CNI_CONTAINERID"), codes: []uint{codeEnvironment}},
+		{name: "CNI_IFNAME is missing at DEL", command: "DEL", edit: without("CNI_IFNAME"), codes: []uint{codeEnvironment}},
+		{name: "CHECK is asked of 0.3.1", command: "CHECK", codes: []uint{codeVersion}, versions: []string{"0.3.1"}},
+		{name: "STATUS is asked of less than 1.1", command: "STATUS", codes: []uint{codeVersion}, versions: []string{"0.3.1", "0.4.0", "1.0.0"}},
+		{name: "GC is asked of less than 1.1", command: "GC", edit: key("cni.dev/valid-attachments", []any{}),
+			codes: []uint{codeVersion}, versions: []string{"0.3.1", "0.4.0", "1.0.0"}},
+	}
+}
+
+// badInput is step 15.
+func badInput(t *trial) error {
+	a, err := t.attachment()
+	if err != nil {
+		return err
+	}
+	before, err := t.host.with(a.box)
+	if err != nil {
+		return err
+	}
+	for _, bad := range badInputs() {
+		if len(bad.versions) > 0 && !slices.Contains(bad.versions, t.network.version) || bad.interfaces && t.network.ipam {
+			continue
+		}
+		inv := t.invocation(bad.command, t.network, 0, a)
+		if bad.edit != nil {
+			bad.edit(inv)
+		}
+		t.refused(bad, inv, t.exec(inv))
+		after, err := t.host.with(a.box)
+		if err != nil {
+			return err
+		}
+		if came, went := before.changes(after); len(came)+len(went) > 0 {
+			t.failf("%s: it changed %s", bad.name, kinds(append(came, went...)))
+			before = after
+		}
+	}
+	return t.checkWithoutResult(a)
+}
+
+// refused wants a CNI error of the right code in the version of the configuration.
+func (t *trial) refused(bad badIn, inv *invocation, a answer) {
+	e := a.problem()
+	switch {
+	case !a.failed():
+		t.failf("%s: it succeeds", bad.name)
+		return
+	case a.broken != nil || e == nil:
+		t.failf("%s: %s", bad.name, a.how())
+		return
+	case len(bad.codes) > 0 && !slices.Contains(bad.codes, e.Code):
+		t.failf("%s: code %d, not %s", bad.name, e.Code, either(bad.codes))
+	case e.Code == 0 || e.Msg == "":
+		t.failf("%s: the error has no code or no msg", bad.name)
+	}
+	var named struct {
+		CNIVersion string `json:"cniVersion"`
+	}
+	if err := json.Unmarshal([]byte(a.Stdout), &named); err != nil || named.CNIVersion == "" {
+		t.failf("errors have no cniVersion")
+		return
+	}
+	if inv.stdin == nil && inv.config["cniVersion"] == t.network.version && named.CNIVersion != t.network.version {
+		t.failf("errors are not in the version of the configuration")
+	}
+}
+
+// checkWithoutResult wants CHECK of an attachment to refuse when there is nothing to compare with.
+func (t *trial) checkWithoutResult(a *attachment) error {
+	if t.network.ipam || t.network.version == "0.3.1" {
+		return nil
+	}
+	if answer := t.add(a); answer.failed() {
+		t.failf("ADD fails: %s", answer.how())
+		return nil
+	}
+	inv := t.invocation("CHECK", t.network, 0, a).edited([]edit{withoutKey("prevResult")})
+	bad := badIn{name: "CHECK without prevResult", codes: []uint{codeConfig}}
+	t.refused(bad, inv, t.exec(inv))
+	t.mustDel(a, "DEL")
+	return nil
+}
+
+func either(codes []uint) string {
+	var texts []string
+	for _, c := range codes {
+		texts = append(texts, fmt.Sprint(c))
+	}
+	return strings.Join(texts, " or ")
+}
