@@ -13,6 +13,7 @@ import (
 type Set struct {
 	Kubernetes string // kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kubectl, etcd
 	Containerd string // containerd, containerd-shim-runc-v2, ctr
+	Nerdctl    string // nerdctl
 	Plugins    string // the CNI reference plugins
 }
 
@@ -35,7 +36,7 @@ func Ensure(ctx context.Context, out io.Writer) (Set, error) {
 		}
 		dirs[c.name] = dir
 	}
-	return Set{Kubernetes: dirs["kubernetes"], Containerd: dirs["containerd"], Plugins: dirs["plugins"]}, nil
+	return Set{Kubernetes: dirs["kubernetes"], Containerd: dirs["containerd"], Nerdctl: dirs["nerdctl"], Plugins: dirs["plugins"]}, nil
 }
 
 func cacheFolder() (string, error) {

@@ -21,7 +21,8 @@ func TestComponents(t *testing.T) {
 	for name, wanted := range map[string][]string{
 		"kubernetes": {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet"},
 		"containerd": {"containerd", "containerd-shim-runc-v2", "ctr"},
-		"plugins":    {"bridge", "host-local", "loopback"},
+		"nerdctl":    {"nerdctl"},
+		"plugins":    {"bridge", "host-local", "loopback", "tap"},
 	} {
 		i := slices.IndexFunc(components(), func(c component) bool { return c.name == name })
 		checkComponent(t, components()[i], src, wanted)

@@ -34,6 +34,11 @@ func components() []component {
 			tags:    "no_btrfs no_devmapper no_zfs",
 			version: "github.com/containerd/containerd/v2/version.Version",
 		},
+		{
+			// The newest whose module is whole: later ones need a module out of their own repository that has no version.
+			name: "nerdctl", module: "github.com/containerd/nerdctl", patient: "a minute",
+			version: "github.com/containerd/nerdctl/pkg/version.Version",
+		},
 		{name: "plugins", module: "github.com/containernetworking/plugins", patient: "half a minute"},
 	}
 }
