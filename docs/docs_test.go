@@ -93,6 +93,10 @@ func TestCommandsInACheckout(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
+			if t.Failed() {
+				// What the next command would find in its way.
+				_ = exec.Command(filepath.Join(checkout, "bin", "braidctl"), "lab", "down").Run()
+			}
 			if after := links(t); after != before {
 				t.Errorf("%s leaves the links of the machine changed:\n%s\nbefore:\n%s", b, after, before)
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -61,6 +62,45 @@ func gather(defaults map[string]string, prefix string, of reflect.Type, file map
 		}
 		defaults[prefix+key] = written(file[key])
 	}
+}
+
+// The page of the command line has every command, and no other.
+func TestCommandLine(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "braidctl")
+	build := exec.Command("go", "build", "-tags", "nocluster", "-o", program, "../cmd/braidctl")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build braidctl: %v\n%s", err, out)
+	}
+	var got []string
+	for _, row := range Table(read(t, "docs/user/cli.md"), "braidctl") {
+		got = append(got, Code(row[0])...)
+	}
+	slices.Sort(got)
+	want := commands(t, program, "braidctl")
+	slices.Sort(want)
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("the page has\n%s\nbraidctl has\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// commands are those that the help of a command lists, with those below them.
+func commands(t *testing.T, program, name string) (all []string) {
+	t.Helper()
+	out, err := exec.Command(program, append(strings.Fields(name)[1:], "--help")...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, found := strings.Cut(string(out), "Available Commands:\n")
+	if !found || strings.HasSuffix(name, " completion") {
+		return []string{name}
+	}
+	list, _, _ = strings.Cut(list, "\n\n")
+	for line := range strings.Lines(list) {
+		if command := strings.Fields(line)[0]; command != "help" {
+			all = append(all, commands(t, program, name+" "+command)...)
+		}
+	}
+	return all
 }
 
 func written(value any) string {
