@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -91,12 +92,12 @@ type config struct {
 }
 
 // parse reads a configuration and CNI_ARGS and reports all mistakes at once, as a *types.Error of code 6 (not
-// JSON of the right shape), 1 (version) or 7 (values). With code 7 the configuration is returned too: DEL works
-// with what is right in it.
+// JSON of the right shape), 1 (version) or 7 (values). With code 7, and with code 6 for a value of the wrong type, the
+// configuration is returned too: DEL works with what is right in it.
 func parse(data []byte, args string) (*config, error) {
 	var raw rawConfig
 	if err := json.Unmarshal(data, &raw); err != nil {
-		return nil, types.NewError(types.ErrDecodingFailure, "read bridge configuration: "+err.Error(), "")
+		return raw.despite(err), types.NewError(types.ErrDecodingFailure, "read bridge configuration: "+err.Error(), "")
 	}
 	if v := raw.CNIVersion; v != "" && !slices.Contains(version.All.SupportedVersions(), v) {
 		return nil, types.NewError(types.ErrIncompatibleCNIVersion,
@@ -110,6 +111,18 @@ func parse(data []byte, args string) (*config, error) {
 	c.prev = raw.prevResult(&m)
 	c.validate(&raw, &m)
 	return c, m.err()
+}
+
+// despite is what there is when a value has the wrong type, which keeps encoding/json from no other; nil after other
+// errors.
+func (r *rawConfig) despite(err error) *config {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return nil
+	}
+	c := r.config()
+	c.prev = r.prevResult(new(mistakes))
+	return c
 }
 
 func (r *rawConfig) config() *config {
@@ -131,7 +144,7 @@ func (c *config) validate(r *rawConfig, m *mistakes) {
 		m.add("name", `""`, "must not be empty")
 	}
 	if !isLinkName(c.bridge) {
-		m.add("bridge", fmt.Sprintf("%q", c.bridge), "must be a link name: 1 to 15 bytes, no '/', ':' or space")
+		m.add("bridge", fmt.Sprintf("%q", c.bridge), "must be a link name: 1 to 15 printable ASCII characters, no '/', ':', '%' or space, and not \"all\" or \"default\"")
 	} else if kernel.IsLinkName(c.bridge) {
 		m.add("bridge", fmt.Sprintf("%q", c.bridge), "is a name of pods' links; choose another")
 	}
@@ -281,9 +294,12 @@ func versionOf(r *rawConfig) (string, error) {
 	return r.CNIVersion, nil
 }
 
-// isLinkName follows the kernel's dev_valid_name, and refuses '%', which makes the kernel choose a number.
+// isLinkName follows the kernel's dev_valid_name, and refuses '%', which makes the kernel choose a number, what has a
+// meaning of its own in /proc/sys/net, and what is not to be shown on a terminal.
 func isLinkName(name string) bool {
-	return len(name) > 0 && len(name) < 16 && name != "." && name != ".." && !strings.ContainsAny(name, "/: \t\n\v\f\r%")
+	bad := func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune("/:%", c) }
+	reserved := []string{".", "..", "all", "default"}
+	return len(name) > 0 && len(name) < 16 && !slices.Contains(reserved, name) && strings.IndexFunc(name, bad) < 0
 }
 
 // mistakes collects what is wrong with a configuration.

@@ -46,6 +46,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// DEL of a configuration that ADD refused finds what is right in it.
+func TestWrongTypeHidesNothingElse(t *testing.T) {
+	c, err := parse([]byte(`{"name":"n","mtu":"big","bridge":"br1","ipam":{"type":"static"}}`), "")
+	if err == nil || c == nil || c.network != "n" || c.bridge != "br1" || c.ipam != "static" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if c, err := parse([]byte(`{"name":"n",`), ""); err == nil || c != nil {
+		t.Errorf("of broken JSON got %+v, %v", c, err)
+	}
+}
+
 func TestParseMistakes(t *testing.T) {
 	for _, tt := range []struct {
 		name, config, args string
@@ -67,6 +78,8 @@ func TestParseMistakes(t *testing.T) {
 				`args.cni.mac "01:00:00:00:00:01"`, `runtimeConfig.mac "x"`, "prevResult",
 			}},
 		{"empty bridge", `{"name":"n","bridge":""}`, "", types.ErrInvalidNetworkConfig, []string{`bridge ""`}},
+		{"bridge of all sysctls", `{"name":"n","bridge":"all"}`, "", types.ErrInvalidNetworkConfig, []string{`bridge "all"`}},
+		{"bridge with an escape", `{"name":"n","bridge":"\u001b[31m"}`, "", types.ErrInvalidNetworkConfig, []string{`bridge "\x1b[31m"`}},
 		{"bridge named as a pod's link", `{"name":"n","bridge":"braid0123456789"}`, "", types.ErrInvalidNetworkConfig, []string{"bridge"}},
 		{"no room for the vlan", `{"name":"n","bridge":"abcdefghijklmno","vlan":5,"isGateway":true}`, "",
 			types.ErrInvalidNetworkConfig, []string{"abcdefghijklmno.5"}},
