@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/version"
 )
 
 // A confList is a CNI network configuration list. Values that nobody here reads stay as they were written (CNI spec
@@ -109,8 +110,14 @@ func (l *confList) check(r report) {
 	if r.count() > before {
 		return
 	}
-	if _, err := libcni.NetworkConfFromBytes(l.encode()); err != nil {
+	list, err := libcni.NetworkConfFromBytes(l.encode())
+	if err != nil {
 		r.add("libcni refuses it: %s", strings.Trim(fmt.Sprintf("%.300q", err), `"`))
+		return
+	}
+	// Plugins refuse such a version at DEL too, and the pod could never go.
+	if known := version.All.SupportedVersions(); !slices.Contains(known, list.CNIVersion) {
+		r.add("cniVersion %s is not supported: write one of %s", quote(list.CNIVersion), strings.Join(known, ", "))
 	}
 }
 

@@ -2,10 +2,12 @@ package netattach
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/containernetworking/cni/libcni"
+	"github.com/containernetworking/cni/pkg/version"
 )
 
 // FuzzParseNetworks: no panic; what comes out of the parser is safe to use and, written as JSON again, means the same.
@@ -112,6 +114,9 @@ func checkPlan(t *testing.T, p *Plan) {
 		if err != nil {
 			t.Errorf("libcni refuses %s: %v", a.Config, err)
 			continue
+		}
+		if !slices.Contains(version.All.SupportedVersions(), list.CNIVersion) {
+			t.Errorf("version %q is accepted", list.CNIVersion)
 		}
 		if checkCNIName(list.Name) != nil || list.Name != a.CNIName {
 			t.Errorf("network has the name %q, and %q in its configuration", a.CNIName, list.Name)

@@ -33,11 +33,13 @@ var selectable = [...]string{
 }
 
 // Limits on what a person writes: bytes of an annotation (Kubernetes itself caps all of an object at 256 KiB), its
-// elements, and the entries of a list in an element.
+// elements, and the entries of a list in an element; and bytes of a NAD's configuration, which each pod that uses it has
+// on disk once for each interface.
 const (
 	maxAnnotation = 256 << 10
 	maxNetworks   = 64
 	maxEntries    = 256
+	maxSpecConfig = 64 << 10
 )
 
 // Types of a meta plugin's configuration that ParseConfig takes.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Lengths in bytes: the kernel's IFNAMSIZ less the closing zero; a DNS-1123 label; and what is left of a file name
@@ -56,8 +55,8 @@ func isAlphanumeric(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
-// checkIfName fails for a name that Linux refuses as an interface name, or that has a meaning of its own in
-// /proc/sys/net or to the kernel ('%' is a pattern).
+// checkIfName fails for a name that Linux refuses as an interface name, that has a meaning of its own in /proc/sys/net or
+// to the kernel ('%' is a pattern), or that people could take for another: letters of other alphabets look like these.
 func checkIfName(s string) error {
 	if reason := badIfName(s); reason != "" {
 		return fmt.Errorf("%s cannot be an interface name: it %s", quote(s), reason)
@@ -66,7 +65,7 @@ func checkIfName(s string) error {
 }
 
 func badIfName(s string) string {
-	bad := func(c rune) bool { return strings.ContainsRune("/:%", c) || unicode.IsSpace(c) || !unicode.IsPrint(c) }
+	bad := func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune("/:%", c) }
 	switch {
 	case s == "":
 		return "is empty"
@@ -74,8 +73,8 @@ func badIfName(s string) string {
 		return fmt.Sprintf("is longer than %d bytes", maxIfName)
 	case slices.Contains([]string{".", "..", "lo", "all", "default"}, s):
 		return "is reserved"
-	case !utf8.ValidString(s) || strings.IndexFunc(s, bad) >= 0:
-		return "contains one of / : % or a character that is a space or cannot be printed"
+	case strings.IndexFunc(s, bad) >= 0:
+		return "contains one of / : % or a character that is a space or no printable ASCII"
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // An object is a JSON object whose values are kept as they were written.
@@ -143,6 +144,21 @@ func repeatedKeys(data []byte) []string {
 			}
 		}
 		isKey = len(open) > 0 && open[len(open)-1] != nil
+	}
+}
+
+// unprintable returns the keys and texts anywhere in data, which must be valid JSON, that are not to be shown as they are.
+func unprintable(data []byte) (all []string) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return all
+		}
+		text, _ := token.(string)
+		if strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) {
+			all = append(all, text)
+		}
 	}
 }
 

@@ -78,10 +78,15 @@ func (in *Input) fromDisk(w *want, find func() (*confList, error)) *confList {
 }
 
 // fromNAD takes spec.config, whose author is not the administrator: fields that a plugin opens as a path must stay
-// beneath Config.PathsAllow, and nothing may be written so that two programs read it differently.
+// beneath Config.PathsAllow, nothing may be written so that two programs read it differently, and nothing that would
+// harm a terminal: plugins repeat parts of it in results and errors.
 func (in *Input) fromNAD(w *want, key Key, config string, warnings *[]string) *confList {
 	r := w.at.in("spec.config")
 	w.at = r
+	if len(config) > maxSpecConfig {
+		r.add("has %d bytes: at most %d are read", len(config), maxSpecConfig)
+		return nil
+	}
 	l, err := parseConfList([]byte(config))
 	if err != nil {
 		r.add("%w", err)
@@ -89,6 +94,9 @@ func (in *Input) fromNAD(w *want, key Key, config string, warnings *[]string) *c
 	}
 	for _, repeated := range repeatedKeys([]byte(config)) {
 		r.add("key %s is written twice in one object: keep one", quote(repeated))
+	}
+	for _, text := range unprintable([]byte(config)) {
+		r.add("%s has characters that cannot be printed: remove them", quote(text))
 	}
 	var whole any
 	if err := decode([]byte(config), &whole); err == nil {
