@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 	"unicode"
@@ -29,6 +30,8 @@ func FuzzHandle(f *testing.F) {
 		{"ADD", "eth0", "", `{"cniVersion":"1.0.0","name":"braid","type":"braid","prevResult":{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}}`, "a", bridge},
 		{"ADD", "eth0", "", `{"cniVersion":"0.3.1","name":"m","type":"multus","delegates":[` + bridge + `]}`, "", ""},
 		{"ADD", "eth0", "", `{"cniVersion":"1.1.0","name":"braid","type":"braid","clusterNetwork":"/etc/cni/net.d"}`, "", ""},
+		{"ADD", "eth0", "", strings.Replace(config, `{"cniVersion":"1.1.0","type":"bridge"`, `{"cniVersion":"x.1.0","type":"bridge"`, 1), "", ""},
+		{"ADD", "eth0", "", config, "a", `{"cniVersion":"1.1.0","type":"bridge","bridge":"bra0","mtu":"big"}`},
 		{"ADD", "e/0", "", config, "\x1b[31m", "\x1b"},
 		{"DEL", "eth0", "", config, "", ""},
 		{"CHECK", "eth0", "", `{"cniVersion":"\u001b[31m"}`, "", ""},
