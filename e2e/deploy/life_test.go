@@ -16,6 +16,7 @@ import (
 	"github.com/braid-cni/braid/e2e/cluster"
 	"github.com/braid-cni/braid/e2e/install"
 	"github.com/braid-cni/braid/e2e/kube"
+	"github.com/braid-cni/braid/e2e/probe"
 	"github.com/braid-cni/braid/e2e/suite"
 )
 
@@ -57,7 +58,7 @@ func TestRollingRestart(t *testing.T) {
 	started := startPods(test, done)
 	t.Logf("%d pods started during the restart, which took %s", started, time.Since(begun).Round(time.Second/10))
 	for _, w := range watches {
-		w.finish(test, int(lasting/(20*time.Millisecond)))
+		w.finish(test, int(lasting/probe.Rarely))
 	}
 	for _, pod := range agents(test) {
 		if slices.ContainsFunc(before, func(p corev1.Pod) bool { return p.UID == pod.UID }) {
@@ -142,7 +143,7 @@ func TestRemoval(t *testing.T) {
 				}
 			}
 			for _, w := range watches {
-				w.finish(test, int(lasting/(20*time.Millisecond)))
+				w.finish(test, int(lasting/probe.Rarely))
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/braid-cni/braid/e2e/cluster"
 	"github.com/braid-cni/braid/e2e/install"
 	"github.com/braid-cni/braid/e2e/kube"
+	"github.com/braid-cni/braid/e2e/probe"
 	"github.com/braid-cni/braid/e2e/suite"
 )
 
@@ -37,7 +38,7 @@ func TestAgentsDeadForAMinute(t *testing.T) {
 		probes := watch(t, ways, deadFor+15*time.Second)
 		comes := whileDead(t, pods[3], annotations)
 		for _, p := range probes {
-			p.lossless(t, int(deadFor/(10*time.Millisecond)))
+			p.lossless(t, int(deadFor/probe.Rarely))
 		}
 		for _, s := range append(sandboxes(t, running(t, comes)), pods[:3]...) {
 			s.agrees(t, "eth0", "net1")

@@ -12,14 +12,15 @@ import (
 	"github.com/braid-cni/braid/e2e/suite"
 )
 
-// The same ranges are on both nodes, so two pods of different nodes have equal addresses, and nothing may mind.
+// The same ranges are on both nodes, each with addresses for two pods: those of the two nodes have equal addresses, and
+// nothing may mind.
 func TestThreeNetworks(t *testing.T) {
 	test := shared.Start(t)
 	applyNetworks(test, map[string]any{
-		"neta": bridgeNetwork("br-a", "10.10.0.0/24", nil),
-		"netb": bridgeNetwork("br-b", "10.11.0.0/24", keys{"mtu": 1400}),
+		"three-a": bridgeNetwork("br-three-a", "", keys{"ipam": forTwo("10.14.0")}),
+		"three-b": bridgeNetwork("br-three-b", "", keys{"ipam": forTwo("10.15.0"), "mtu": 1400}),
 	})
-	annotations := selecting("neta, netb")
+	annotations := selecting("three-a, three-b")
 	test.Unchanged(annotations, func(t *suite.Test) {
 		pods := sandboxes(t, t.RunPods(twoOnEach(t, "three", annotations)...)...)
 		for _, s := range pods {
@@ -35,12 +36,18 @@ func TestThreeNetworks(t *testing.T) {
 		}
 		for _, dev := range []string{"net1", "net2"} {
 			first, second := addresses(t, dev, pods[:2]), addresses(t, dev, pods[2:])
-			shared := slices.ContainsFunc(first, func(a string) bool { return slices.Contains(second, a) })
-			if !shared {
-				t.Errorf("%s: the nodes gave %q and %q, want an address that both gave", dev, first, second)
+			if !slices.Equal(first, second) {
+				t.Errorf("%s: the nodes gave %q and %q, want the same", dev, first, second)
 			}
 		}
 	})
+}
+
+// forTwo is a range of two addresses, in a subnet named by its first three bytes.
+func forTwo(subnet string) keys {
+	return keys{"type": "host-local", "ranges": [][]keys{{{
+		"subnet": subnet + ".0/24", "rangeStart": subnet + ".10", "rangeEnd": subnet + ".11",
+	}}}}
 }
 
 // twoOnEach are two pods on every node, those of a node side by side.

@@ -17,6 +17,10 @@ const (
 	late       = time.Second      // how long an answer may take that is not lost
 )
 
+// Rarely is the average interval at which a probe must have sent at least for its report to mean something. It sends each
+// 10 ms, as far as a machine that is busy lets it.
+const Rarely = 40 * time.Millisecond
+
 // Options say what to watch.
 type Options struct {
 	Local netip.AddrPort // where the other end finds this one, by UDP and TCP
