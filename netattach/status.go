@@ -43,8 +43,8 @@ func Status(list []Attached) ([]byte, error) {
 }
 
 // StatusOf describes one attachment by the first interface of its result that is in a sandbox (clauses 42, 47).
-// Without a result, or without such an interface among those it lists, the map is minimal: name, default and dns. A
-// result that lists no interfaces at all (CNI before 0.3) has its addresses taken for the container's.
+// Without a result the map is minimal: name, default and dns. Without such an interface there are also the addresses that
+// belong to no interface, which are all of a result that lists none (CNI before 0.3).
 func StatusOf(a Attached) NetworkStatus {
 	s := NetworkStatus{Default: a.Attachment.Default}
 	s.Name, s.DeviceInfo = a.Attachment.Network, a.DeviceInfo
@@ -78,14 +78,11 @@ func firstSandbox(result *current.Result) int {
 }
 
 // sandboxIPs are the addresses of the first interface in a sandbox: those that point at it, and those that point at
-// no interface (clause 48).
+// no interface, which are all there is without one (clause 48).
 func sandboxIPs(result *current.Result) (ips []*current.IPConfig) {
 	at := firstSandbox(result)
-	if at < 0 && len(result.Interfaces) > 0 {
-		return nil
-	}
 	for _, ip := range result.IPs {
-		if ip != nil && (ip.Interface == nil || *ip.Interface == at) {
+		if ip != nil && (ip.Interface == nil || *ip.Interface < 0 || *ip.Interface == at) {
 			ips = append(ips, ip)
 		}
 	}
