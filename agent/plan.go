@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	netv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/braid-cni/braid/agent/hostfile"
 	"github.com/braid-cni/braid/cluster"
 	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/wire"
@@ -36,7 +38,8 @@ func (a *Agent) plan(ctx context.Context, r *wire.Request, config netattach.Conf
 	return a.planWithin(ctx, in, min(config.Timeout, diskWithin))
 }
 
-// planWithin tries again for that long while a configuration file is not there or not whole.
+// planWithin tries again for that long while a configuration file is not there or not whole, or the readiness indicator of
+// the default network is not there.
 func (a *Agent) planWithin(ctx context.Context, in netattach.Input, within time.Duration) (*netattach.Plan, error) {
 	deadline := time.Now().Add(within)
 	for {
@@ -44,6 +47,9 @@ func (a *Agent) planWithin(ctx context.Context, in netattach.Input, within time.
 			return nil, err
 		}
 		plan, err := netattach.NewPlan(in)
+		if err == nil {
+			err = a.indicated(in.Config.ReadinessFile)
+		}
 		if err == nil || !errors.Is(err, netattach.ErrNotOnDisk) {
 			return plan, err
 		}
@@ -56,6 +62,21 @@ func (a *Agent) planWithin(ctx context.Context, in netattach.Input, within time.
 			return nil, err
 		}
 	}
+}
+
+// indicated fails while the file that says that the default network works is missing; empty names none.
+func (a *Agent) indicated(file string) error {
+	if file == "" {
+		return nil
+	}
+	f, err := hostfile.OpenFile(a.Root, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("readinessindicatorfile %s: %w: the default network's CNI writes it when it is ready", file, netattach.ErrNotOnDisk)
+	}
+	if err != nil {
+		return fmt.Errorf("look for the readiness indicator: %w", err)
+	}
+	return f.Close()
 }
 
 // gather fetches what the plan needs to know, until nothing new is asked for. Files are read anew each time.
