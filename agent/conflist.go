@@ -21,6 +21,8 @@ const (
 	lookSoon  = time.Second
 	// askPause is the pause between two questions whether the agent can serve.
 	askPause = 100 * time.Millisecond
+	// firstReadyWithin bounds the question whether the default network is ready; the agent answers sooner.
+	firstReadyWithin = 5 * time.Second
 	// leaveWithin bounds what is done when the agent stops, within the pod's grace period.
 	leaveWithin = 5 * time.Second
 )
@@ -87,7 +89,12 @@ func (c *ConfList) path() string {
 func (c *ConfList) stdin() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	list := chainOf(c.installed)
+	return sentBy(c.installed)
+}
+
+// sentBy is what the runtime sends to the plugin by a rendered list, nil where there is none.
+func sentBy(content []byte) []byte {
+	list := chainOf(content)
 	if len(list.Plugins) != 1 {
 		return nil
 	}
@@ -178,7 +185,23 @@ func (c *ConfList) configure(ctx context.Context, chooser *chooser, keeper *keep
 	if err != nil {
 		return because(reasonInvalid, err)
 	}
+	if keeper.content == nil && chooser.installed(config) == nil {
+		if err := c.firstReady(ctx, config.BinDir, content); err != nil {
+			return because(reasonNotReady, err)
+		}
+	}
 	keeper.want(at, content)
+	return nil
+}
+
+// firstReady asks the agent, as the runtime will, whether pods can be attached to the default network. Before the file is
+// there for the first time, a node is not said to take pods that would fail. Afterwards the runtime asks by itself.
+func (c *ConfList) firstReady(ctx context.Context, binDir string, content []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, firstReadyWithin)
+	defer cancel()
+	if err := wire.AskStatus(ctx, c.Socket, binDir, sentBy(content)); err != nil {
+		return fmt.Errorf("the CNI configuration is not installed before the default network is ready: %w", err)
+	}
 	return nil
 }
 

@@ -19,6 +19,8 @@ const (
 	reasonInvalid = "ConfigurationInvalid"
 	// reasonUndecided: it is not known yet what the cluster network is on this node.
 	reasonUndecided = "ClusterNetworkUndecided"
+	// reasonNotReady: pods could not be attached to the default network yet.
+	reasonNotReady = "DefaultNetworkNotReady"
 	// reasonContested: another CNI renames the file away.
 	reasonContested = "ConflistContested"
 	// reasonFailed: the file cannot be written.
