@@ -79,7 +79,7 @@ func (a *Agent) dispatch(ctx context.Context, r *wire.Request) ([]byte, error) {
 		return answer(ctx, r)
 	}
 	if typ, ok := strings.CutPrefix(r.Program, "braid-"); ok {
-		return a.Delegator.Direct(ctx, typ, directCall(r))
+		return a.direct(ctx, typ, r)
 	}
 	if r.Inside != "" && r.Inside == r.ContainerID {
 		return nil, invalid(types.ErrInvalidNetworkConfig, fmt.Sprintf(
@@ -129,6 +129,9 @@ func check(r *wire.Request) error {
 		return invalid(types.ErrIncompatibleCNIVersion, fmt.Sprintf("cniVersion %q is not supported: use one of %s",
 			versionOf(r.Config), strings.Join(wire.CNIVersions(), ", ")))
 	}
+	if since := map[string]string{"CHECK": "0.4.0", "STATUS": "1.1.0", "GC": "1.1.0"}[r.Command]; since != "" && versionLess(versionOf(r.Config), since) {
+		return invalid(types.ErrIncompatibleCNIVersion, fmt.Sprintf("cniVersion %q has no %s: use %s or newer", versionOf(r.Config), r.Command, since))
+	}
 	if r.Command == "GC" || r.Command == "STATUS" {
 		return nil
 	}
@@ -141,19 +144,20 @@ func check(r *wire.Request) error {
 	return nil
 }
 
-// versionOf is the cniVersion of a configuration; what is absent means 0.1.0 (CNI spec).
+// versionOf is the cniVersion of a configuration, whatever else is wrong in it; what is absent means 0.1.0 (CNI spec).
 func versionOf(config []byte) string {
-	conf := types.PluginConf{}
+	var conf struct {
+		CNIVersion string `json:"cniVersion"`
+	}
 	if err := json.Unmarshal(config, &conf); err != nil || conf.CNIVersion == "" {
 		return "0.1.0"
 	}
 	return conf.CNIVersion
 }
 
-func directCall(r *wire.Request) delegate.Call {
-	return delegate.Call{
-		Command: r.Command, ContainerID: r.ContainerID, Netns: r.Netns, IfName: r.IfName, Args: r.Args, Path: r.Path, Config: r.Config,
-	}
+// versionLess compares two versions that Braid answers.
+func versionLess(a, b string) bool {
+	return slices.Index(wire.CNIVersions(), a) < slices.Index(wire.CNIVersions(), b)
 }
 
 // hold keeps other calls for this container, and GC, away until release is called.

@@ -589,7 +589,7 @@ func TestStatusWaitsForAFileThatIsRewritten(t *testing.T) {
 	}
 	time.AfterFunc(200*time.Millisecond, func() { os.WriteFile(path, []byte(whole), 0o600) })
 	r := n.request("STATUS", "", "", "")
-	r.Config = fmt.Appendf(nil, `{"cniVersion":"1.0.0","name":"braid","type":"braid","clusterNetwork":%q}`, path)
+	r.Config = fmt.Appendf(nil, `{"cniVersion":"1.1.0","name":"braid","type":"braid","clusterNetwork":%q}`, path)
 	if answer := n.Handle(context.Background(), r); answer.Failed {
 		t.Errorf("%s", answer.Output)
 	}

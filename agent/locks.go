@@ -23,11 +23,15 @@ func (l *containerLocks) lock(ctx context.Context, id string) (unlock func(), er
 	c := l.join(id)
 	select {
 	case c.token <- struct{}{}:
-		return func() { <-c.token; l.leave(id, c) }, nil
+		unlock = func() { <-c.token; l.leave(id, c) }
 	case <-ctx.Done():
-		l.leave(id, c)
-		return nil, fmt.Errorf("wait for another call of container %s: %w", id, ctx.Err())
+		unlock = func() { l.leave(id, c) }
 	}
+	if err := ctx.Err(); err != nil { // also when the token was free: whoever called is gone
+		unlock()
+		return nil, fmt.Errorf("wait for another call of container %s: %w", id, err)
+	}
+	return unlock, nil
 }
 
 func (l *containerLocks) join(id string) *containerLock {

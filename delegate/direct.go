@@ -21,7 +21,7 @@ func (d *Delegator) Direct(ctx context.Context, typ string, c Call) ([]byte, err
 		return nil, types.NewError(types.ErrInvalidNetworkConfig, fmt.Sprintf("Braid has no plugin %q", typ), "")
 	}
 	teardown := d.o.Teardown()
-	output, err := call(ctx, p, &invocation{
+	output, err := call(inside(ctx, c.ContainerID), p, &invocation{
 		environ: []string{
 			"CNI_COMMAND=" + c.Command, "CNI_CONTAINERID=" + c.ContainerID, "CNI_NETNS=" + c.Netns,
 			"CNI_IFNAME=" + c.IfName, "CNI_ARGS=" + c.Args, "CNI_PATH=" + c.Path,

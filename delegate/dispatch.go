@@ -45,9 +45,10 @@ func (d *dispatcher) FindInPath(typ string, path []string) (string, error) {
 
 // ExecPlugin carries one verb out.
 func (d *dispatcher) ExecPlugin(ctx context.Context, path string, stdin []byte, environ []string) ([]byte, error) {
+	ctx = inside(ctx, d.container)
 	typ, builtin := strings.CutPrefix(path, builtinPrefix)
 	if !builtin {
-		return d.o.Runner.ExecPlugin(inside(ctx, d.container), path, stdin, environ)
+		return d.o.Runner.ExecPlugin(ctx, path, stdin, environ)
 	}
 	return call(ctx, d.o.Builtins[typ], &invocation{
 		environ: environ, config: stdin, alias: d.alias, teardown: d.teardown, builtinOnly: d.policy == ipam.Only,

@@ -2,12 +2,23 @@ package wire
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 )
 
 // AskStatus asks the agent at a socket whether it is ready, as the runtime does with STATUS: binDir is the runtime's folder
-// of plugins, config what it sends to the plugin. Unlike the door it takes no ready mark for an answer.
+// of plugins, config what it sends to the plugin. That may be of a version before 1.1, in which a runtime has no STATUS: what
+// is asked is the agent, in its own version. Unlike the door it takes no ready mark for an answer.
 func AskStatus(ctx context.Context, socket, binDir string, config []byte) error {
+	var whole map[string]json.RawMessage
+	if err := json.Unmarshal(config, &whole); err != nil || whole == nil {
+		return fmt.Errorf("read the configuration to ask about: it is no JSON object: %v", err)
+	}
+	whole["cniVersion"] = json.RawMessage(`"` + latest + `"`)
+	config, err := json.Marshal(whole)
+	if err != nil {
+		return fmt.Errorf("encode the configuration to ask about: %w", err)
+	}
 	answer, err := ask(ctx, socket, &Request{Version: Version, Program: "braid", Command: "STATUS", Path: binDir, Config: config})
 	if err != nil {
 		return fmt.Errorf("ask the agent at %s (is braidd running?): %w", socket, err)
