@@ -49,14 +49,8 @@ func proveEveryPod(t *testing.T, p *trial) {
 	p.nets(t, "neta", "netb")
 	for _, namespace := range []string{"kube-system", "default"} {
 		p.apply(t, "pod-plain.json", `{"kind":"Pod","metadata":{"name":"plain","namespace":"`+namespace+`"}}`)
-		r := p.request("ADD", "c1", p.netns, "plain")
-		r.Args = "K8S_POD_NAMESPACE=" + namespace + ";K8S_POD_NAME=plain"
-		var err error
-		if r.Config, err = json.Marshal(p.config); err != nil {
-			t.Fatal(err)
-		}
-		if answer := p.Handle(context.Background(), r); answer.Failed {
-			t.Fatalf("%s", answer.Output)
+		if out, ok := p.askFor(t, "ADD", namespace, "plain"); !ok {
+			t.Fatal(out)
 		}
 		p.wantNets(t)
 		p.del(t)
@@ -97,7 +91,7 @@ func (p *trial) provesSelection(t *testing.T) {
 	}
 }
 
-// cni is another CNI's configuration whose plugin is the double main.
+// mainList is another CNI's configuration whose plugin is the double main.
 const mainList = `{"cniVersion":"1.1.0","name":"main","plugins":[{"type":"main"}]}`
 
 const mainFile = "/etc/cni/net.d/10-main.conflist"

@@ -47,7 +47,7 @@ done
 [ "$CNI_COMMAND" != ADD ] || echo '{"cniVersion":"1.1.0","interfaces":[{"name":"'"$CNI_IFNAME"'","sandbox":"'"$CNI_NETNS"'"}]}'
 `
 
-// refusal is what a double prints that fails.
+// doubleFails is what a double prints that fails.
 const doubleFails = `{"cniVersion":"1.1.0","code":99,"msg":"the double refuses"}`
 
 // A doubleCall is what a double was given. Alone says that no other double was at work.

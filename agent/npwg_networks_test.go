@@ -16,7 +16,7 @@ import (
 func networkClauses() []clause {
 	return []clause{
 		{1, "3.1", "The kind NetworkAttachmentDefinition is served: group `k8s.cni.cncf.io`, version `v1`, namespaced, `net-attach-def` for short, `spec.config` a string",
-			conforms, "`kubectl apply -k deploy/` installs it; every test on a cluster uses it", proveKind},
+			conforms, "`kubectl apply -k deploy/` installs it; in `e2e/deploy`, `TestKindIsServed` asks an API server", proveKind},
 		{2, "3.2", "An object without a usable spec stands for a network of its name that the implementation knows",
 			conforms, "a file of that name in `confDir`", each(proveNetworkOnDisk)},
 		{3, "3.2", "`spec.config` holds a CNI configuration or a list, and may leave the name out", conforms, "", each(proveConfigAndList)},

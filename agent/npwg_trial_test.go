@@ -104,10 +104,17 @@ func (p *trial) annotate(t *testing.T, networks, first string) {
 	p.apply(t, "pod-web.json", string(raw))
 }
 
-// ask makes a call as the runtime does and returns what the door would print.
+// ask makes a call for the pod as the runtime does and returns what the door would print.
 func (p *trial) ask(t *testing.T, command string) (string, bool) {
 	t.Helper()
-	r := p.request(command, "c1", p.netns, "web")
+	return p.askFor(t, command, "default", "web")
+}
+
+// askFor is ask for any pod.
+func (p *trial) askFor(t *testing.T, command, namespace, pod string) (string, bool) {
+	t.Helper()
+	r := p.request(command, "c1", p.netns, pod)
+	r.Args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=" + namespace + ";K8S_POD_NAME=" + pod
 	r.Path = p.home + "/bin"
 	var err error
 	if r.Config, err = json.Marshal(p.config); err != nil {
