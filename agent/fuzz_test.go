@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,9 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/types/create"
 
+	"github.com/braid-cni/braid/api/agentconfig"
 	"github.com/braid-cni/braid/kernel/kerneltest"
+	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/wire"
 )
 
@@ -137,4 +140,37 @@ func (n *node) checkShown(t *testing.T) {
 		checkPrintable(t, string(bytes.TrimSuffix(line, []byte("\n"))))
 	}
 	n.log.Reset()
+}
+
+// FuzzRender: an AgentConfiguration that is accepted becomes a CNI configuration that says the same to the agent.
+func FuzzRender(f *testing.F) {
+	for _, seed := range []string{
+		"", "clusterNetwork: {plugins: [{type: bridge}]}\ndefaultNetworks: [default/a, /etc/cni/net.d, {type: x}]",
+		"timeout: 90s\nstatusPublish: sync\nbuiltins: only\nnamespaceIsolation: false\nglobalNamespaces: [shared]\nsystemNamespaces: []",
+		"paths: {allow: [/srv, /]}\nplugins: {allow: [mac*]}\nhost: {binDir: /srv/bin}",
+		"tenants: {allow: {plugins: [bridge], bridges: [br-blue-*], masters: [eth1], devices: [0000:03:00.1], paths: [/srv]}}",
+	} {
+		f.Add([]byte(confHeader + seed))
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		c, err := agentconfig.Parse(file)
+		if err != nil {
+			return // agentconfig.FuzzParse is about these
+		}
+		network := c.ClusterNetwork.Raw
+		if c.ClusterNetwork.Auto {
+			network = []byte(`{"type":"bridge"}`)
+		}
+		got, _, err := netattach.ParseConfig(renderedPlugin(t, c, string(network)))
+		if err != nil {
+			t.Fatalf("the agent refuses it: %v", err)
+		}
+		said := fmt.Sprint(c.NamespaceIsolation, c.GlobalNamespaces, c.SystemNamespaces, c.Builtins, c.Timeout, c.StatusPublish, c.PathsAllow,
+			c.PluginsAllow, c.TenantsAllow, c.BinDir, len(c.DefaultNetworks))
+		heard := fmt.Sprint(got.NamespaceIsolation, got.GlobalNamespaces, got.SystemNamespaces, got.Builtins, got.Timeout, got.StatusPublish, got.PathsAllow,
+			got.PluginsAllow, got.Tenants, got.BinDir, len(got.DefaultNetworks))
+		if heard != said {
+			t.Errorf("the agent understands\n%s\nof\n%s", heard, said)
+		}
+	})
 }

@@ -26,7 +26,7 @@ const (
 func fuzzSteps(targets []selection, each time.Duration) (steps []step) {
 	for _, s := range targets {
 		for _, name := range s.tests {
-			args := test("-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+each.String(), "-fuzzminimizetime=50x", "-parallel=1")
+			args := test("-run=^$", "-fuzz=^"+name+"$", "-fuzztime="+each.String(), "-fuzzminimizetime=50x", "-parallel=1", "-timeout=0")
 			steps = append(steps, step{args: args, packages: []string{s.pkg}})
 		}
 	}
