@@ -31,14 +31,17 @@ func TestNodeSaysThatTheFileIsContested(t *testing.T) {
 	if _, err := os.Stat(file); !os.IsNotExist(err) {
 		t.Errorf("the fight goes on: %v", err)
 	}
+	all := agents(test)
+	i := slices.IndexFunc(all, func(p corev1.Pod) bool { return p.Spec.NodeName == contested.Name })
+	if out := mustKubectl(test, "-n", "braid-system", "exec", all[i].Name, "-c", "agent", "--", "braidctl", "node", "show"); !strings.Contains(out, "False, ConflistContested") {
+		t.Errorf("braidctl node show:\n%s", out)
+	}
 	// As the README tells those who remove Braid.
 	mustKubectl(test, "patch", "node", contested.Name, "--subresource=status", "-p",
 		`{"status":{"conditions":[{"type":"BraidNetworkConfigured","$patch":"delete"}]}}`)
 	if got := condition(test, contested.Name); got != nil {
 		t.Errorf("after it was taken away: %v", got)
 	}
-	all := agents(test)
-	i := slices.IndexFunc(all, func(p corev1.Pod) bool { return p.Spec.NodeName == contested.Name })
 	mustKubectl(test, "-n", "braid-system", "delete", "pod", all[i].Name)
 	awaitCondition(test, contested.Name, "True ConflistInstalled", conflist)
 	if err := contested.WaitUses(test.Ctx, conflist); err != nil {
