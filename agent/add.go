@@ -153,7 +153,7 @@ func (a *Agent) free(c *store.Container) error {
 
 // record writes a plan as it is stored.
 func record(r *wire.Request, config netattach.Config, pod *cluster.Pod, plan *netattach.Plan) *store.Container {
-	c := &store.Container{ID: r.ContainerID, IfName: r.IfName, Netns: r.Netns, Intended: time.Now().UTC()}
+	c := &store.Container{ID: r.ContainerID, IfName: r.IfName, Network: config.Name, Netns: r.Netns, Intended: time.Now().UTC()}
 	if pod != nil {
 		c.Pod = store.Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID}
 	}

@@ -34,7 +34,7 @@ func (a *Agent) collect(ctx context.Context, r *wire.Request) error {
 	if err != nil {
 		return fmt.Errorf("a record is broken, so it cannot be told what is left: %w", err)
 	}
-	valid, stale := sortOut(all, listed)
+	valid, stale := sortOut(all, listed, config.Name)
 	path := append(delegate.SplitPath(r.Path), config.BinDir)
 	networks, err := networksOf(valid)
 	if err != nil {
@@ -71,13 +71,15 @@ func (a *Agent) unknown(all []*store.Container, listed []ipam.Attachment, config
 	return others
 }
 
-func sortOut(all []*store.Container, listed []ipam.Attachment) (valid, stale []*store.Container) {
+// sortOut tells containers that are left from those that are not. The runtime lists those of one of its networks: what is
+// another one's is left.
+func sortOut(all []*store.Container, listed []ipam.Attachment, network string) (valid, stale []*store.Container) {
 	known := map[string]bool{}
 	for _, l := range listed {
 		known[store.Key(l.ContainerID, l.IfName)] = true
 	}
 	for _, c := range all {
-		if known[c.Key()] {
+		if known[c.Key()] || c.Network != "" && c.Network != network {
 			valid = append(valid, c)
 		} else {
 			stale = append(stale, c)

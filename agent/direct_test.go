@@ -90,3 +90,31 @@ func TestVersionOfABadConfiguration(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// A runtime may have two networks of Braid on one node. GC of one says nothing about the other.
+func TestGCLeavesAnotherNetworkAlone(t *testing.T) {
+	eachNode(t, func(t *testing.T, n *node) {
+		n.pod(t, "web", "")
+		netns := n.world.Netns(t)
+		n.mustCall(t, "ADD", "c1", netns, "web")
+		want := n.state(t, netns)
+		for _, name := range []string{"another", ""} {
+			r := n.request("GC", "", "", "")
+			var config map[string]any
+			if err := json.Unmarshal([]byte(n.config()), &config); err != nil {
+				t.Fatal(err)
+			}
+			config["cni.dev/valid-attachments"] = []any{}
+			if name != "" {
+				config["name"] = name
+			}
+			r.Config, _ = json.Marshal(config)
+			if answer := n.Handle(t.Context(), r); answer.Failed {
+				t.Fatalf("%s", answer.Output)
+			}
+			if got := n.state(t, netns); (got == want) != (name != "") {
+				t.Errorf("GC of %q left\n%s", name, got)
+			}
+		}
+	})
+}

@@ -13,6 +13,9 @@ type Container struct {
 	// container to several networks of its own, each under another name.
 	ID     string `json:"id"`
 	IfName string `json:"ifName"`
+	// Network is the name of the runtime's network that the ADD was for, which is what its GC is about; empty in records of
+	// before that was written.
+	Network string `json:"network,omitempty"`
 	// Netns is the path of the network namespace as the runtime wrote it at ADD.
 	Netns string `json:"netns"`
 	Pod   Pod    `json:"pod"`

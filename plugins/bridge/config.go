@@ -11,6 +11,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/types/create"
+	"github.com/containernetworking/cni/pkg/utils"
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/braid-cni/braid/kernel"
@@ -140,8 +141,8 @@ func (r *rawConfig) config() *config {
 }
 
 func (c *config) validate(r *rawConfig, m *mistakes) {
-	if c.network == "" {
-		m.add("name", `""`, "must not be empty")
+	if err := utils.ValidateNetworkName(c.network); err != nil {
+		m.add("name", fmt.Sprintf("%q", c.network), "must be letters, digits, '_', '.' and '-', and begin with a letter or digit")
 	}
 	if !isLinkName(c.bridge) {
 		m.add("bridge", fmt.Sprintf("%q", c.bridge), "must be a link name: 1 to 15 printable ASCII characters, no '/', ':', '%' or space, and not \"all\" or \"default\"")

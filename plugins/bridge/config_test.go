@@ -77,6 +77,7 @@ func TestParseMistakes(t *testing.T) {
 				`vlanTrunk[2] {"minID":5,"maxID":4}`, "vlanTrunk[3].maxID 5000", `CNI_ARGS MAC "00:00:00:00:00:00"`,
 				`args.cni.mac "01:00:00:00:00:01"`, `runtimeConfig.mac "x"`, "prevResult",
 			}},
+		{"name that is a path", `{"name":"../up"}`, "", types.ErrInvalidNetworkConfig, []string{`name "../up"`}},
 		{"empty bridge", `{"name":"n","bridge":""}`, "", types.ErrInvalidNetworkConfig, []string{`bridge ""`}},
 		{"bridge of all sysctls", `{"name":"n","bridge":"all"}`, "", types.ErrInvalidNetworkConfig, []string{`bridge "all"`}},
 		{"bridge with an escape", `{"name":"n","bridge":"\u001b[31m"}`, "", types.ErrInvalidNetworkConfig, []string{`bridge "\x1b[31m"`}},
