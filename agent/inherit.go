@@ -160,7 +160,13 @@ func confListOf(config []byte) (*libcni.NetworkConfigList, error) {
 	if err != nil {
 		return nil, err
 	}
-	return libcni.ConfListFromConf(one)
+	list, err := json.Marshal(map[string]any{
+		"cniVersion": one.Network.CNIVersion, "name": one.Network.Name, "plugins": []json.RawMessage{config},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return libcni.NetworkConfFromBytes(list)
 }
 
 // readCache decodes a file of the host and says whether there was anything to decode.
