@@ -1,6 +1,7 @@
 package delegate
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -46,6 +47,10 @@ func (d *dispatcher) FindInPath(typ string, path []string) (string, error) {
 // ExecPlugin carries one verb out.
 func (d *dispatcher) ExecPlugin(ctx context.Context, path string, stdin []byte, environ []string) ([]byte, error) {
 	ctx = inside(ctx, d.container)
+	stdin, err := withoutCapabilities(stdin)
+	if err != nil {
+		return nil, err
+	}
 	typ, builtin := strings.CutPrefix(path, builtinPrefix)
 	if !builtin {
 		return d.o.Runner.ExecPlugin(ctx, path, stdin, environ)
@@ -53,6 +58,20 @@ func (d *dispatcher) ExecPlugin(ctx context.Context, path string, stdin []byte, 
 	return call(ctx, d.o.Builtins[typ], &invocation{
 		environ: environ, config: stdin, alias: d.alias, teardown: d.teardown, builtinOnly: d.policy == ipam.Only,
 	})
+}
+
+// withoutCapabilities removes what a plugin declares from what it is sent: it is for the runtime (CNI spec 1.1, section 3),
+// and libcni leaves it in.
+func withoutCapabilities(config []byte) ([]byte, error) {
+	if !bytes.Contains(config, []byte(`"capabilities"`)) {
+		return config, nil
+	}
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(config, &keys); err != nil {
+		return nil, types.NewError(types.ErrDecodingFailure, "read the network configuration", err.Error())
+	}
+	delete(keys, "capabilities")
+	return json.Marshal(keys)
 }
 
 // Decode reads an answer to VERSION.
