@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -76,21 +77,42 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	defer os.RemoveAll(s.dir)
 	report := newReport(s)
-	for _, version := range s.Versions {
-		if err := s.examine(ctx, version, report); err != nil {
-			return nil, err
-		}
+	found := make([]findings, len(s.Versions))
+	errs := make([]error, len(s.Versions))
+	var running sync.WaitGroup
+	for i, version := range s.Versions {
+		running.Go(func() { found[i], errs[i] = s.at(version).examine(ctx, version) })
+	}
+	running.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	for _, f := range found {
+		report.add(f)
 	}
 	return report, nil
+}
+
+// findings are those of one version: the results by step, and what stays on the host.
+type findings struct {
+	results map[int]Result
+	stays   []string
+}
+
+// at is the suite with a folder for one version.
+func (s *suite) at(version string) *suite {
+	one := *s
+	one.dir = filepath.Join(s.dir, version)
+	return &one
 }
 
 // A suite is a run with its options checked.
 type suite struct {
 	Options
 	network *network
-	// dir is on the machine, for what the hosts share: the doubles and their notes.
+	// dir is on the machine, for the doubles and their notes.
 	dir string
-	// path is where nft and iptables-save are, each empty when it is not installed.
+	// nft and iptables are where nft and iptables-save lie, each empty when it is not installed.
 	nft, iptables string
 }
 
@@ -158,38 +180,35 @@ func (s *suite) cniPath() string {
 func (s *suite) doubles() string { return filepath.Join(s.dir, "bin") }
 
 // examine takes the steps at one version. A host serves until a step leaves something on it.
-func (s *suite) examine(ctx context.Context, version string, report *Report) error {
+func (s *suite) examine(ctx context.Context, version string) (f findings, err error) {
+	f.results = map[int]Result{}
 	var h *host
 	defer func() { h.close() }()
-	for i, st := range steps() {
+	for _, st := range steps() {
 		if !s.takes(st.number) {
 			continue
 		}
-		outcome := Result{Version: version}
 		if reason := s.notApplicable(st, version); reason != "" {
-			outcome.Outcome, outcome.Reasons = NotApplicable, []string{reason}
-			report.Steps[i].Results = append(report.Steps[i].Results, outcome)
+			f.results[st.number] = Result{Version: version, Outcome: NotApplicable, Reasons: []string{reason}}
 			continue
 		}
 		if h == nil {
-			var err error
 			if h, err = s.newHost(ctx, version); err != nil {
-				return err
+				return f, err
 			}
-			report.stays(h.stays)
+			f.stays = append(f.stays, h.stays...)
 		}
 		t := &trial{ctx: ctx, suite: s, step: st.number, network: s.network.at(version), host: h}
-		result := t.take(st)
+		f.results[st.number] = t.take(st)
 		if err := ctx.Err(); err != nil {
-			return err
+			return f, err
 		}
-		report.Steps[i].Results = append(report.Steps[i].Results, result)
-		if result.Outcome == Fail || t.spoiled {
+		if t.spoiled || f.results[st.number].Outcome == Fail {
 			h.close()
 			h = nil
 		}
 	}
-	return nil
+	return f, nil
 }
 
 func (s *suite) takes(step int) bool { return len(s.Steps) == 0 || slices.Contains(s.Steps, step) }

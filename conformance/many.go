@@ -86,7 +86,8 @@ func (t *trial) compareShared(a *attachment, result *current.Result, ip *current
 
 // collect is step 13: two networks of one configuration, of which one is collected.
 func collect(t *trial) error {
-	// What the other network makes once and keeps comes first.
+	// What the other network makes once and keeps comes first; the host is not as before for that.
+	t.spoiled = true
 	other, err := t.otherNetwork()
 	if other == nil {
 		return err
@@ -100,17 +101,21 @@ func collect(t *trial) error {
 	if kept == nil {
 		return err
 	}
-	stale, err := t.attached()
-	if stale == nil {
+	if other, err = t.otherNetwork(); other == nil {
 		return err
 	}
-	if other, err = t.otherNetwork(); other == nil {
+	alone, err := t.host.with(kept.box)
+	if err != nil {
+		return err
+	}
+	stale, err := t.attached()
+	if stale == nil {
 		return err
 	}
 	if err := t.refusesWithoutList(kept); err != nil {
 		return err
 	}
-	if err := t.collectStale(kept, stale); err != nil {
+	if err := t.collectStale(alone, kept, stale); err != nil {
 		return err
 	}
 	if err := t.collectAll(kept, other); err != nil {
@@ -149,13 +154,10 @@ func (t *trial) refusesWithoutList(kept *attachment) error {
 	return t.restored(before, "GC without a list", kept.box)
 }
 
-// collectStale lists one of two attachments, after the other one's sandbox is gone, as a runtime does.
-func (t *trial) collectStale(kept, stale *attachment) error {
+// collectStale lists one of two attachments, after the other one's sandbox is gone, as a runtime does. alone is the state
+// without that.
+func (t *trial) collectStale(alone state, kept, stale *attachment) error {
 	if err := t.host.removeSandbox(stale.box); err != nil {
-		return err
-	}
-	reference, err := t.deleted(stale, kept)
-	if err != nil {
 		return err
 	}
 	if answer := t.gc(t.network, kept); answer.failed() {
@@ -164,25 +166,7 @@ func (t *trial) collectStale(kept, stale *attachment) error {
 	if answer := t.check(kept); answer.failed() {
 		t.failf("CHECK of a listed attachment fails after GC: %s", answer.how())
 	}
-	return t.restored(reference, "GC of one attachment", kept.box)
-}
-
-// deleted is the state in which a DEL leaves things; what was deleted is then made again, for GC to do it.
-func (t *trial) deleted(stale, kept *attachment) (state, error) {
-	t.mustDel(stale, "DEL without the sandbox")
-	reference, err := t.host.with(kept.box)
-	if err != nil {
-		return nil, err
-	}
-	box, err := t.host.newSandbox(stale.id + "-again")
-	if err != nil {
-		return nil, err
-	}
-	stale.box = box
-	if answer := t.add(stale); answer.failed() {
-		t.failf("ADD fails: %s", answer.how())
-	}
-	return reference, t.host.removeSandbox(box)
+	return t.restored(alone, "GC of one attachment", kept.box)
 }
 
 // collectAll says that the network has no attachment any more. The other network keeps its own.

@@ -61,9 +61,14 @@ func newReport(s *suite) *Report {
 	return r
 }
 
-// stays adds lines that are not there yet.
-func (r *Report) stays(lines []string) {
-	for _, line := range lines {
+// add adds what was found at one version.
+func (r *Report) add(f findings) {
+	for i := range r.Steps {
+		if result, taken := f.results[r.Steps[i].Number]; taken {
+			r.Steps[i].Results = append(r.Steps[i].Results, result)
+		}
+	}
+	for _, line := range f.stays {
 		if !slices.Contains(r.Stays, line) {
 			r.Stays = append(r.Stays, line)
 		}

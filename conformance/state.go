@@ -121,7 +121,10 @@ func (n *namespace) linkLines(l netlink.Link, names map[int]string) (lines []str
 	if attrs.Name == "lo" && !up {
 		return nil
 	}
-	line := fmt.Sprintf("link %s %s mtu %d", attrs.Name, l.Type(), attrs.MTU)
+	line := fmt.Sprintf("link %s %s", attrs.Name, l.Type())
+	if l.Type() != "bridge" { // which has that of its smallest port
+		line += fmt.Sprintf(" mtu %d", attrs.MTU)
+	}
 	if up {
 		line += " up"
 	}
@@ -254,17 +257,13 @@ func kinds(lines []string) string {
 		kind, _, _ := strings.Cut(line, " ")
 		count[kind]++
 	}
-	plural := map[string]string{
-		"address": "addresses", "link": "links", "route": "routes", "rule": "rules", "file": "files",
-		"nftables": "lines of nftables", "iptables": "lines of iptables",
+	names := map[string][2]string{
+		"address": {"address", "addresses"}, "link": {"link", "links"}, "route": {"route", "routes"}, "rule": {"rule", "rules"},
+		"file": {"file", "files"}, "nftables": {"line of nftables", "lines of nftables"}, "iptables": {"line of iptables", "lines of iptables"},
 	}
 	var parts []string
 	for _, kind := range slices.Sorted(maps.Keys(count)) {
-		name := kind
-		if count[kind] > 1 || strings.HasSuffix(kind, "tables") {
-			name = plural[kind]
-		}
-		parts = append(parts, fmt.Sprintf("%d %s", count[kind], name))
+		parts = append(parts, fmt.Sprintf("%d %s", count[kind], names[kind][min(count[kind]-1, 1)]))
 	}
 	return strings.Join(parts, ", ")
 }
