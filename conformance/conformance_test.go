@@ -224,8 +224,20 @@ func comparePublished(t *testing.T, want string) {
 			t.Fatal(err)
 		}
 	case strings.TrimPrefix(have, "\n") != want:
-		t.Errorf("%s is stale: run go test ./conformance -run TestSubjects -update\nnow it would be:\n%s", published, want)
+		t.Errorf("%s is stale: run go test ./conformance -run TestSubjects -update\nit lacks:%s\nand has:%s", published,
+			missing(want, have), missing(have, want))
 	}
+}
+
+// missing are the lines of one text that another one lacks.
+func missing(of, in string) string {
+	var b strings.Builder
+	for line := range strings.Lines(of) {
+		if !strings.Contains(in, line) {
+			b.WriteString("\n\t" + strings.TrimSpace(line))
+		}
+	}
+	return b.String()
 }
 
 // The report can be read by those who read JUnit.

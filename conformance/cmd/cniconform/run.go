@@ -126,6 +126,11 @@ func (f *flags) complete() error {
 		f.options.Versions = strings.Split(f.versions, ",")
 	}
 	if command := strings.Fields(f.daemon); len(command) > 0 {
+		// It is started elsewhere.
+		if strings.Contains(command[0], "/") {
+			command[0], err = filepath.Abs(command[0])
+			errs = append(errs, err)
+		}
 		f.options.Daemon = &conformance.Daemon{Command: command, Ready: f.ready}
 	}
 	return errors.Join(append(errs, f.numbers())...)
