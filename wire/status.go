@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -11,8 +12,11 @@ import (
 // is asked is the agent, in its own version. Unlike the door it takes no ready mark for an answer.
 func AskStatus(ctx context.Context, socket, binDir string, config []byte) error {
 	var whole map[string]json.RawMessage
-	if err := json.Unmarshal(config, &whole); err != nil || whole == nil {
-		return fmt.Errorf("read the configuration to ask about: it is no JSON object: %v", err)
+	if err := json.Unmarshal(config, &whole); err != nil {
+		return fmt.Errorf("read the configuration to ask about: %w", err)
+	}
+	if whole == nil {
+		return errors.New("read the configuration to ask about: it is null")
 	}
 	whole["cniVersion"] = json.RawMessage(`"` + latest + `"`)
 	config, err := json.Marshal(whole)
