@@ -88,6 +88,10 @@ func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Co
 		return nil, nil, err
 	}
 	c := record(r, config, pod, plan)
+	// Held until the end, so that all who open it on the way share it. What is wrong with it, free says.
+	if sandbox, err := a.Kernel.Open(c.Netns); err == nil {
+		defer sandbox.Close()
+	}
 	if err := errors.Join(a.Delegator.Find(c), a.free(c)); err != nil {
 		return nil, nil, err
 	}

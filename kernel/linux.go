@@ -48,16 +48,28 @@ func New(o Options) Kernel {
 	if o.Root == "" {
 		o.Root = "/"
 	}
-	return &linux{Options: o}
+	return &linux{Options: o, idle: make(chan *linuxNetns, maxIdle)}
 }
 
 type linux struct {
 	Options
 	// nft is the host's, kept open between calls.
 	nft nftSocket
+	// idle are closed views of the process's own namespace, for the next Host.
+	idle chan *linuxNetns
+	// shared are the open views of other namespaces, by path.
+	shared sharedNetns
 }
 
+// maxIdle is how many sockets of the host are kept open between calls.
+const maxIdle = 8
+
 func (k *linux) Host() (Netns, error) {
+	select {
+	case n := <-k.idle:
+		return n, nil
+	default:
+	}
 	file, err := k.hostFile()
 	if err != nil {
 		return nil, err
@@ -77,6 +89,10 @@ func (k *linux) hostFile() (*os.File, error) {
 }
 
 func (k *linux) Open(path string) (Netns, error) {
+	return k.shared.open(path, func() (*linuxNetns, error) { return k.openPath(path) })
+}
+
+func (k *linux) openPath(path string) (*linuxNetns, error) {
 	file, err := OpenNetns(k.Root, path)
 	if err != nil {
 		return nil, err
@@ -109,7 +125,7 @@ func (k *linux) isHost(file *os.File) (bool, error) {
 	return os.SameFile(a, b), nil
 }
 
-func (k *linux) open(file *os.File, own bool, nft *nftSocket) (Netns, error) {
+func (k *linux) open(file *os.File, own bool, nft *nftSocket) (*linuxNetns, error) {
 	at := netns.None()
 	if !own {
 		at = netns.NsHandle(file.Fd())
@@ -138,7 +154,19 @@ type linuxNetns struct {
 	sockets map[int]*nl.SocketHandle
 }
 
+// Close keeps the view of the process's own namespace for the next who asks for it.
 func (n *linuxNetns) Close() error {
+	if n.own {
+		select {
+		case n.kernel.idle <- n:
+			return nil
+		default:
+		}
+	}
+	return n.close()
+}
+
+func (n *linuxNetns) close() error {
 	n.handle.Close()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -151,6 +179,8 @@ func (n *linuxNetns) Close() error {
 	}
 	return n.file.Close()
 }
+
+func (n *linuxNetns) fd() int { return int(n.file.Fd()) }
 
 // request starts a route message that asks for an acknowledgement.
 func (n *linuxNetns) request(kind, flags int) (*nl.NetlinkRequest, error) {

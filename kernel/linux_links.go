@@ -65,11 +65,11 @@ func vethMessage(req *nl.NetlinkRequest, v Veth) error {
 	nl.NewIfInfomsgChild(peer, unix.AF_UNSPEC)
 	endAttributes(func(kind int, data []byte) { peer.AddRtAttr(kind, data) }, v.Peer, v.PeerMAC, v)
 	if v.PeerNetns != nil {
-		other, ok := v.PeerNetns.(*linuxNetns)
+		other, ok := v.PeerNetns.(interface{ fd() int })
 		if !ok {
 			return fmt.Errorf("use peer namespace %T: not of this kernel", v.PeerNetns)
 		}
-		peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(other.file.Fd())))
+		peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(other.fd())))
 	}
 	req.AddData(info)
 	return nil
