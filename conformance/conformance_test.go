@@ -25,6 +25,15 @@ const (
 
 var update = flag.Bool("update", false, "write the published report")
 
+// TestMain runs more tests at the same time than there are processors: they wait for the kernel more than they compute.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 // A subject is a plugin with a configuration. Ours must pass.
 type subject struct {
 	name, what, config string
