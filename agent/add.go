@@ -48,7 +48,9 @@ func (a *Agent) add(ctx context.Context, r *wire.Request) ([]byte, error) {
 		a.report(pod, cluster.Event{Warning: true, Reason: "NetworkAttachmentFailed", Message: err.Error()})
 		return nil, err
 	}
-	a.report(pod, cluster.Event{Reason: "AddedInterface", Message: summary(c)})
+	if len(c.Attachments) > 0 {
+		a.report(pod, cluster.Event{Reason: "AddedInterface", Message: summary(c)})
+	}
 	return runtimeResult(config, plan, c)
 }
 
@@ -215,11 +217,11 @@ func (a *Agent) statusOf(plan *netattach.Plan, c *store.Container) ([]byte, erro
 
 // runtimeResult is what the runtime gets: the default network's result, in the version that it asked for.
 func runtimeResult(config netattach.Config, plan *netattach.Plan, c *store.Container) ([]byte, error) {
-	raw := c.Attachments[0].Result
-	if plan.Chained {
-		raw = c.Chained.Result
+	made := c.Chained // by the plugins before Braid, which may be all that there is
+	if !plan.Chained {
+		made = &c.Attachments[0]
 	}
-	result, err := create.CreateFromBytes(raw)
+	result, err := create.CreateFromBytes(made.Result)
 	if err != nil {
 		return nil, fmt.Errorf("read the result of the default network: %w", err)
 	}

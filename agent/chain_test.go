@@ -140,6 +140,32 @@ func TestChainedNetworkTakesTheDefaultRoute(t *testing.T) {
 	}
 }
 
+// Most pods of a node ask for no network: the chain goes on with what it has, and there is nothing to tell of.
+func TestChainedPodWithoutNetworks(t *testing.T) {
+	eachNode(t, func(t *testing.T, n *node) {
+		n.pod(t, "web", "")
+		netns := n.world.Netns(t)
+		previous := cable(t, n, netns)
+		before := n.state(t, netns)
+		answer := n.Handle(context.Background(), chained(n, "ADD", netns, previous))
+		if answer.Failed {
+			t.Fatalf("%s", answer.Output)
+		}
+		wantSameResult(t, answer.Output, previous)
+		for _, command := range []string{"CHECK", "DEL"} {
+			if answer := n.Handle(context.Background(), chained(n, command, netns, previous)); answer.Failed {
+				t.Errorf("%s: %s", command, answer.Output)
+			}
+		}
+		if after := n.state(t, netns); after != before {
+			t.Errorf("left behind:\n%s\nbefore:\n%s", after, before)
+		}
+		if all := n.events.take(); len(all) > 0 {
+			t.Errorf("the pod's events are %+v", all)
+		}
+	})
+}
+
 // STATUS carries no prevResult: a link of a chain is ready although it names no default network of its own.
 func TestChainedIsReady(t *testing.T) {
 	n := newNode(t, kerneltest.NewFake())

@@ -31,6 +31,7 @@ func FuzzHandle(f *testing.F) {
 		{"ADD", "eth0", "", config, "a,a@x", `{"cniVersion":"1.0.0","plugins":[{"type":"bridge","bridge":"b"},{"type":"bridge","bridge":"b"}]}`},
 		{"ADD", "eth0", "", config, `[{"name":"a","ips":["10.10.0.3"]}]`, `{"cniVersion":"0.4.0","type":"bridge","capabilities":{"ips":true},"ipam":{"type":"static"}}`},
 		{"ADD", "eth0", "", `{"cniVersion":"1.0.0","name":"braid","type":"braid","prevResult":{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}}`, "a", bridge},
+		{"ADD", "eth0", "", `{"cniVersion":"1.0.0","name":"braid","type":"braid","prevResult":{"cniVersion":"1.0.0"}}`, "", ""},
 		{"ADD", "eth0", "", `{"cniVersion":"0.3.1","name":"m","type":"multus","delegates":[` + bridge + `]}`, "", ""},
 		{"ADD", "eth0", "", `{"cniVersion":"1.1.0","name":"braid","type":"braid","clusterNetwork":"/etc/cni/net.d"}`, "", ""},
 		{"ADD", "eth0", "", strings.Replace(config, `{"cniVersion":"1.1.0","type":"bridge"`, `{"cniVersion":"x.1.0","type":"bridge"`, 1), "", ""},
