@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -61,7 +62,7 @@ var _ Handler = (*Agent)(nil)
 func (a *Agent) Handle(ctx context.Context, r *wire.Request) *wire.Response {
 	start := time.Now()
 	log := a.Log.With("command", oneLine(r.Command), "container", oneLine(r.ContainerID), "interface", oneLine(r.IfName))
-	output, err := a.dispatch(ctx, r)
+	output, err := a.survive(ctx, r)
 	a.Metrics.call(r.Command, err, time.Since(start))
 	if err != nil {
 		log.Error("call failed", "program", r.Program, "took", time.Since(start), "error", err)
@@ -69,6 +70,17 @@ func (a *Agent) Handle(ctx context.Context, r *wire.Request) *wire.Response {
 	}
 	log.Debug("call done", "program", r.Program, "took", time.Since(start))
 	return &wire.Response{Version: wire.Version, Output: output}
+}
+
+// survive makes an error of a panic: a mistake of Braid's own in one call must not end those of all other pods.
+func (a *Agent) survive(ctx context.Context, r *wire.Request) (output []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.Log.Error("a call panicked", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("%w: %v", errOwn, p)
+		}
+	}()
+	return a.dispatch(ctx, r)
 }
 
 func (a *Agent) dispatch(ctx context.Context, r *wire.Request) ([]byte, error) {

@@ -71,5 +71,8 @@ func oneLine(text string) string {
 // errTryLater marks what may work at the next try without anybody changing anything.
 var errTryLater = errors.New("try again later")
 
+// errOwn marks a mistake of Braid's own.
+var errOwn = errors.New("a mistake of Braid's own, which the agent's log describes: please report it")
+
 // invalid is an error in what the runtime sent.
 func invalid(code uint, msg string) error { return types.NewError(code, msg, "") }

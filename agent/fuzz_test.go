@@ -117,6 +117,9 @@ func checkError(t *testing.T, output []byte) {
 	if got.Code == 0 || got.Msg == "" || version.CNIVersion == "" {
 		t.Errorf("%s lacks a part", output)
 	}
+	if strings.Contains(got.Msg, errOwn.Error()) {
+		t.Errorf("a call panicked: %s", output)
+	}
 	checkPrintable(t, got.Msg)
 	checkPrintable(t, got.Details)
 }
