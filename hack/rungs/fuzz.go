@@ -91,6 +91,13 @@ func fuzzersIn(path string) (names []string, err error) {
 	return names, nil
 }
 
+// outran says whether a fuzz target failed for no other reason than that its time was over while an input was being tried,
+// which the go command before 1.27 may take for a failure (go.dev/issue/75804). What an input brings about names the input.
+func outran(said *locked) bool {
+	text := said.text.String()
+	return strings.Contains(text, "context deadline exceeded") && !strings.Contains(text, "Failing input") && !strings.Contains(text, "panic:")
+}
+
 // executions says how often a fuzz target ran, in its own words, and nothing of a test that is none.
 func executions(output string) string {
 	all := regexp.MustCompile(`fuzz: elapsed: .*(execs: \d+).*(new interesting: \d+)`).FindAllStringSubmatch(output, -1)

@@ -52,6 +52,53 @@ func Fuzz%(f *testing.F) {
 	}
 }
 
+// A failure without an input is tried again once; one with an input, or of another kind, is not.
+func TestOutran(t *testing.T) {
+	for output, want := range map[string]bool{
+		"--- FAIL: FuzzA (30.1s)\n    context deadline exceeded\nFAIL\n":                                                           true,
+		"--- FAIL: FuzzA (3.1s)\n    a_test.go:3: context deadline exceeded\n    Failing input written to testdata/fuzz/FuzzA/1\n": false,
+		"panic: context deadline exceeded\n":                                                                                       false,
+		"--- FAIL: FuzzA (3.1s)\n    two bytes\n":                                                                                  false,
+	} {
+		said := new(locked)
+		said.text.WriteString(output)
+		if got := outran(said); got != want {
+			t.Errorf("%q: %v, want %v", output, got, want)
+		}
+	}
+}
+
+func TestStepThatOutranIsTriedAgain(t *testing.T) {
+	dir := t.TempDir()
+	const body = `package a
+import ("os"; "testing")
+func TestOnce(t *testing.T) {
+	if _, err := os.Stat("tried"); err != nil {
+		os.WriteFile("tried", nil, 0o600)
+		t.Fatal("context deadline exceeded")
+	}
+}
+func TestNever(t *testing.T) { t.Error("Failing input written to x: context deadline exceeded") }
+`
+	for name, text := range map[string]string{"go.mod": "module example.org/m\n\ngo 1.26\n", "a_test.go": body} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("GOWORK", "off")
+	t.Chdir(dir)
+	var out strings.Builder
+	all := func(*tally) []step {
+		return []step{{args: test("-run=TestOnce"), packages: []string{"."}}, {args: test("-run=TestNever"), packages: []string{"."}}}
+	}
+	seen := newTally()
+	seen.begin(fuzzRung)
+	rung{name: fuzzRung, steps: all, atOnce: fuzzAtOnce}.run(context.Background(), seen, &out)
+	if v := judge(seen); v.passed != 1 || v.failed != 1 || strings.Count(out.String(), "once more") != 1 {
+		t.Errorf("%d passed, %d failed:\n%s", v.passed, v.failed, out.String())
+	}
+}
+
 func TestExecutions(t *testing.T) {
 	for output, want := range map[string]string{
 		"=== RUN   A\n--- PASS: A\n":                                      "",
