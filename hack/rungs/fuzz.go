@@ -98,12 +98,15 @@ func outran(said *locked) bool {
 	return strings.Contains(text, "context deadline exceeded") && !strings.Contains(text, "Failing input") && !strings.Contains(text, "panic:")
 }
 
-// executions says how often a fuzz target ran, in its own words, and nothing of a test that is none.
+// executions says how often a fuzz target ran, in its own words, and nothing of a test that is none. Inputs that longer
+// runs found are kept in the user's cache and run first, which may take all the time.
 func executions(output string) string {
-	all := regexp.MustCompile(`fuzz: elapsed: .*(execs: \d+).*(new interesting: \d+)`).FindAllStringSubmatch(output, -1)
-	if len(all) == 0 {
-		return ""
+	if all := regexp.MustCompile(`(execs: \d+).*(new interesting: \d+)`).FindAllStringSubmatch(output, -1); len(all) > 0 {
+		last := all[len(all)-1]
+		return ", " + last[1] + ", " + last[2]
 	}
-	last := all[len(all)-1]
-	return ", " + last[1] + ", " + last[2]
+	if all := regexp.MustCompile(`baseline coverage: (\d+/\d+)`).FindAllStringSubmatch(output, -1); len(all) > 0 {
+		return ", " + all[len(all)-1][1] + " inputs of earlier runs and nothing new: give it more time, or run go clean -fuzzcache"
+	}
+	return ""
 }

@@ -101,8 +101,8 @@ func TestNever(t *testing.T) { t.Error("Failing input written to x: context dead
 
 func TestExecutions(t *testing.T) {
 	for output, want := range map[string]string{
-		"=== RUN   A\n--- PASS: A\n":                                      "",
-		"fuzz: elapsed: 0s, gathering baseline coverage: 0/7 completed\n": "",
+		"=== RUN   A\n--- PASS: A\n": "",
+		"fuzz: elapsed: 0s, gathering baseline coverage: 0/7 completed\nfuzz: elapsed: 3s, gathering baseline coverage: 5/7 completed\n":                                 ", 5/7 inputs of earlier runs and nothing new: give it more time, or run go clean -fuzzcache",
 		"fuzz: elapsed: 3s, execs: 46206 (15401/sec), new interesting: 91 (total: 98)\nfuzz: elapsed: 4s, execs: 72998 (26008/sec), new interesting: 101 (total: 108)\n": ", execs: 72998, new interesting: 101",
 	} {
 		if got := executions(output); got != want {
