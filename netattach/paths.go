@@ -20,6 +20,12 @@ func defaultPathsAllow() []string {
 // pathFields are the fields of CNI configurations that a plugin, as the host's root, opens as a path.
 var pathFields = [...]string{"dataDir", "resolvConf", "kernelpath", "daemonSocketPath", CapabilityDeviceInfo}
 
+// A pathList is what path-valued fields may name, with the key by which the administrator extends it.
+type pathList struct {
+	paths []string
+	key   string
+}
+
 func (r report) allowed(list []string) []string {
 	for _, p := range list {
 		if !isCleanPath(p) {
@@ -47,7 +53,7 @@ const maxNesting = 32
 
 // paths checks every path-valued field in v, at any depth: plugins nest their delegates and IPAM freely. Field names
 // count in any upper and lower case, because that is how Go programs read JSON.
-func (r report) paths(v any, allow []string, depth int) {
+func (r report) paths(v any, allow pathList, depth int) {
 	if depth > maxNesting {
 		r.add("is nested more than %d deep", maxNesting)
 		return
@@ -68,7 +74,7 @@ func (r report) paths(v any, allow []string, depth int) {
 	}
 }
 
-func (r report) pathField(key, field string, v any, allow []string) {
+func (r report) pathField(key, field string, v any, allow pathList) {
 	text, isText := v.(string)
 	_, isBool := v.(bool) // a capability of that name is declared
 	switch {
@@ -79,7 +85,7 @@ func (r report) pathField(key, field string, v any, allow []string) {
 		r.add("%s: is not a string", field)
 	case !isCleanPath(text):
 		r.add("%s: %s is not a clean absolute path", field, quote(text))
-	case !isBeneath(text, allow):
-		r.add("%s: %s is not beneath one of %q: choose another, or have the administrator extend pathsAllow", field, quote(text), allow)
+	case !isBeneath(text, allow.paths):
+		r.add("%s: %s is not beneath one of %q: choose another, or have the administrator extend %s", field, quote(text), allow.paths, allow.key)
 	}
 }

@@ -114,9 +114,9 @@ func (in *Input) fromNAD(w *want, key Key, config string, warnings *[]string) *c
 }
 
 // pathsAllow is what path-valued fields of that NAD, and of what pods give to it, may name.
-func (in *Input) pathsAllow(nad Key) []string {
+func (in *Input) pathsAllow(nad Key) pathList {
 	if in.Tenants[nad.Namespace] {
-		return in.Config.Tenants.Paths
+		return pathList{in.Config.Tenants.Paths, "tenants.allow.paths"}
 	}
-	return in.Config.PathsAllow
+	return pathList{in.Config.PathsAllow, "paths.allow"}
 }

@@ -24,16 +24,23 @@ type guard struct {
 	field string
 	list  func(*Allowed) []string
 	key   string // of the list, for the administrator
+	// holds says whether an entry of the list covers a value.
+	holds func(list []string, value string) bool
 }
 
-func guards() []guard {
-	bridges := func(a *Allowed) []string { return a.Bridges }
-	masters := func(a *Allowed) []string { return a.Masters }
-	devices := func(a *Allowed) []string { return a.Devices }
-	return []guard{
-		{"bridge", bridges, "bridges"}, {"master", masters, "masters"}, {"device", devices, "devices"},
-		{"hwaddr", devices, "devices"}, {"pciBusID", devices, "devices"}, {"deviceID", devices, "devices"},
+// guards are for the fields of the reference plugins and of those most used beside them: bond, whereabouts, ovs, calico.
+func guards() (all []guard) {
+	add := func(key string, list func(*Allowed) []string, holds func([]string, string) bool, fields ...string) {
+		for _, field := range fields {
+			all = append(all, guard{field, list, key, holds})
+		}
 	}
+	beneath := func(list []string, value string) bool { return isCleanPath(value) && isBeneath(value, list) }
+	add("bridges", func(a *Allowed) []string { return a.Bridges }, matches, "bridge")
+	add("masters", func(a *Allowed) []string { return a.Masters }, matches, "master", "links")
+	add("devices", func(a *Allowed) []string { return a.Devices }, matches, "device", "hwaddr", "pciBusID", "deviceID")
+	add("paths", func(a *Allowed) []string { return a.Paths }, beneath, "log_file", "logFile", "configuration_path", "socket_file", "kubeconfig")
+	return all
 }
 
 // unset are fields that mean a link of the host when they are left out.
@@ -50,10 +57,7 @@ func unset(plugin string) (field, meaning string) {
 // tenant holds the configuration of a tenant's NAD to what is allowed there.
 func (r report) tenant(l *confList, whole any, allowed *Allowed) {
 	for i, p := range l.plugins {
-		at := r.in("plugin %d", i+1)
-		if field, meaning := unset(p.text("type")); field != "" && !p.has(field) {
-			at.add("%s: is not set and means %s: a tenant's network must name one that tenants.allow lists", field, meaning)
-		}
+		p.mustName(r.in("plugin %d", i+1), 0)
 	}
 	for _, typ := range l.types() {
 		if !matches(allowed.Plugins, typ) {
@@ -61,6 +65,16 @@ func (r report) tenant(l *confList, whole any, allowed *Allowed) {
 		}
 	}
 	r.guarded(whole, allowed, 0)
+}
+
+// mustName refuses a plugin that would choose a link of the host by itself, and those that it delegates to.
+func (o object) mustName(r report, depth int) {
+	if field, meaning := unset(o.text("type")); field != "" && !o.has(field) {
+		r.add("%s: is not set and means %s: a tenant's network must name one that tenants.allow lists", field, meaning)
+	}
+	if inner, err := parseObject(o["delegate"]); err == nil && depth < maxNesting {
+		inner.mustName(r.in("delegate"), depth+1)
+	}
 }
 
 // guarded checks guarded fields at any depth, as paths does.
@@ -95,13 +109,20 @@ func guardOf(key string) *guard {
 }
 
 func (r report) guardedField(key string, g *guard, v any, allowed *Allowed) {
+	if elements, isList := v.([]any); isList && g.field == "links" { // of bond: [{"name": "eth1"}]
+		for _, e := range elements {
+			link, _ := e.(map[string]any)
+			r.guardedField(key, g, link["name"], allowed)
+		}
+		return
+	}
 	text, isText := v.(string)
 	switch list := g.list(allowed); {
 	case key != g.field:
 		r.add("key %s must be written %q", quote(key), g.field)
 	case !isText:
 		r.add("%s: is not a string", g.field)
-	case !matches(list, text):
+	case !g.holds(list, text):
 		r.add("%s: tenants may use %q only, not %s: ask the administrator to extend tenants.allow.%s", g.field, list, quote(text), g.key)
 	}
 }

@@ -19,7 +19,7 @@ func TestTenants(t *testing.T) {
 		{name: "one of a chain", nad: `{"cniVersion":"1.1.0","plugins":[{"type":"bridge","bridge":"br-blue-1"},{"type":"tuning"}]}`,
 			mistakes: []string{`type "tuning"`}},
 		{name: "IPAM plugin", nad: config(`,"ipam":{"type":"dhcp"}`), mistakes: []string{`type "dhcp"`}},
-		{name: "what a plugin delegates to", nad: config(`,"delegate":{"type":"bridge","ipam":{"type":"exec"}}`), mistakes: []string{`type "exec"`}},
+		{name: "what a plugin delegates to", nad: config(`,"delegate":{"type":"bridge","bridge":"br-blue-1","ipam":{"type":"exec"}}`), mistakes: []string{`type "exec"`}},
 		{name: "bridge", nad: `{"cniVersion":"1.1.0","type":"bridge","bridge":"br-green"}`, mistakes: []string{
 			`NetworkAttachmentDefinition "blue/a": spec.config: bridge: tenants may use ["br-blue-*"] only, not "br-green": ask the administrator to extend tenants.allow.bridges`}},
 		{name: "bridge that is not named", nad: `{"cniVersion":"1.1.0","type":"bridge"}`, mistakes: []string{"bridge: is not set and means cni0"}},
@@ -27,6 +27,11 @@ func TestTenants(t *testing.T) {
 			"bridge: is not set", `key "Bridge" must be written "bridge"`}},
 		{name: "bridge that is no string", nad: `{"cniVersion":"1.1.0","type":"bridge","bridge":7}`, mistakes: []string{"bridge: is not a string"}},
 		{name: "bridge further inside", nad: config(`,"delegate":{"type":"bridge","bridge":"br-green"}`), mistakes: []string{`not "br-green"`}},
+		{name: "bridge of a delegate that is not named", nad: config(`,"delegate":{"type":"bridge"}`), mistakes: []string{"plugin 1: delegate: bridge: is not set"}},
+		{name: "links of a bond", nad: `{"cniVersion":"1.1.0","type":"macvlan","master":"eth1","links":[{"name":"eth1"},{"name":"eth0"},7]}`, mistakes: []string{
+			`links: tenants may use ["eth1"] only, not "eth0": ask the administrator to extend tenants.allow.masters`, "links: is not a string"}},
+		{name: "paths of whereabouts", nad: config(`,"ipam":{"type":"host-local","log_file":"/etc/passwd","configuration_path":"/var/lib/blue/../w.conf","kubernetes":{"kubeconfig":"/var/lib/blue/k"}}`),
+			mistakes: []string{"configuration_path: tenants may use", `log_file: tenants may use ["/var/lib/blue"] only, not "/etc/passwd": ask the administrator to extend tenants.allow.paths`}},
 		{name: "master that is not named", nad: `{"cniVersion":"1.1.0","type":"macvlan"}`, mistakes: []string{"master: is not set"}},
 		{name: "device", nad: config(`,"pciBusID":"0000:04:00.1"`), mistakes: []string{"pciBusID: tenants may use"}},
 		{name: "path that others may use", nad: config(`,"ipam":{"type":"host-local","dataDir":"/var/lib/cni/networks"}`), mistakes: []string{
