@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/client-go/util/workqueue"
-
 	"github.com/braid-cni/braid/cluster"
 	"github.com/braid-cni/braid/store"
 )
@@ -28,7 +26,7 @@ type Publisher struct {
 	store *store.Store
 	view  cluster.View
 	log   *slog.Logger
-	queue workqueue.TypedRateLimitingInterface[string]
+	queue retryQueue
 
 	mu      sync.Mutex
 	pending map[string]bool // keys on the list, those that wait for another try included
@@ -38,9 +36,9 @@ var _ Task = (*Publisher)(nil)
 
 // NewPublisher returns a Publisher, which does nothing before Run.
 func NewPublisher(s *store.Store, view cluster.View, log *slog.Logger) *Publisher {
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry)
 	return &Publisher{
-		store: s, view: view, log: log, queue: workqueue.NewTypedRateLimitingQueue(limiter), pending: map[string]bool{},
+		store: s, view: view, log: log, pending: map[string]bool{},
+		queue: newRetryQueue(log, "a status is not published yet", "container", firstRetry, lastRetry),
 	}
 }
 
@@ -81,37 +79,14 @@ func (p *Publisher) Run(ctx context.Context) error {
 			p.Publish(c.Key())
 		}
 	}
-	stop := context.AfterFunc(ctx, p.queue.ShutDown)
-	defer stop()
-	done := make(chan struct{})
-	for range publishers {
-		go func() {
-			for p.next(ctx) {
-			}
-			done <- struct{}{}
-		}()
-	}
-	for range publishers {
-		<-done
-	}
+	p.queue.work(ctx, publishers, func(ctx context.Context, key string) error {
+		err := p.publish(ctx, key)
+		if err == nil {
+			p.mark(key, false)
+		}
+		return err
+	})
 	return nil
-}
-
-// next handles one container, and returns false when the list is closed.
-func (p *Publisher) next(ctx context.Context) bool {
-	key, closed := p.queue.Get()
-	if closed {
-		return false
-	}
-	defer p.queue.Done(key)
-	if err := p.publish(ctx, key); err != nil && ctx.Err() == nil {
-		p.log.Warn("a status is not published yet", "container", key, "error", err)
-		p.queue.AddRateLimited(key)
-	} else {
-		p.queue.Forget(key)
-		p.mark(key, false)
-	}
-	return true
 }
 
 // publish writes the status of one container, unless it is published, or the container or its pod are gone.

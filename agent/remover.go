@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"k8s.io/client-go/util/workqueue"
 )
 
 const (
@@ -17,7 +15,7 @@ const (
 // be told to by force; what a plugin could not take away then would stay for ever.
 type Remover struct {
 	agent *Agent
-	queue workqueue.TypedRateLimitingInterface[string]
+	queue retryQueue
 }
 
 var _ Task = (*Remover)(nil)
@@ -26,8 +24,7 @@ var _ Task = (*Remover)(nil)
 func NewRemover(a *Agent) *Remover { return newRemover(a, firstRemoval) }
 
 func newRemover(a *Agent, first time.Duration) *Remover {
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[string](first, lastRemoval)
-	r := &Remover{agent: a, queue: workqueue.NewTypedRateLimitingQueue(limiter)}
+	r := &Remover{agent: a, queue: newRetryQueue(a.Log, "what a DEL left is still there", "container", first, lastRemoval)}
 	a.removeLater = r.queue.AddRateLimited
 	return r
 }
@@ -46,27 +43,8 @@ func (r *Remover) Run(ctx context.Context) error {
 			r.queue.Add(c.Key())
 		}
 	}
-	stop := context.AfterFunc(ctx, r.queue.ShutDown)
-	defer stop()
-	for r.next(ctx) {
-	}
+	r.queue.work(ctx, 1, r.agent.resume)
 	return nil
-}
-
-// next handles one container, and returns false when the list is closed.
-func (r *Remover) next(ctx context.Context) bool {
-	key, closed := r.queue.Get()
-	if closed {
-		return false
-	}
-	defer r.queue.Done(key)
-	if err := r.agent.resume(ctx, key); err != nil && ctx.Err() == nil {
-		r.agent.Log.Warn("what a DEL left is still there", "container", key, "error", err)
-		r.queue.AddRateLimited(key)
-	} else {
-		r.queue.Forget(key)
-	}
-	return true
 }
 
 // resume goes on with the removal of a container, unless it is gone or somebody has attached it again.
