@@ -168,10 +168,7 @@ func record(r *wire.Request, config netattach.Config, pod *cluster.Pod, plan *ne
 			Network: config.Name, IfName: r.IfName, Default: true, Result: config.PrevResult, DefaultRoutes: routes(plan.ChainedRoutes),
 		}
 	}
-	path := delegate.SplitPath(r.Path)
-	if !slices.Contains(path, config.BinDir) {
-		path = append(path, config.BinDir)
-	}
+	path := pluginPath(r, config)
 	for _, p := range plan.Attachments {
 		at := store.Attachment{
 			Network: p.Network, IfName: p.IfName, Default: p.Default, Config: p.Config, Capabilities: p.CapabilityArgs,
@@ -183,6 +180,15 @@ func record(r *wire.Request, config netattach.Config, pod *cluster.Pod, plan *ne
 		c.Attachments = append(c.Attachments, at)
 	}
 	return c
+}
+
+// pluginPath are the folders of plugins: those of CNI_PATH, then the configuration's.
+func pluginPath(r *wire.Request, config netattach.Config) []string {
+	path := delegate.SplitPath(r.Path)
+	if slices.Contains(path, config.BinDir) {
+		return path
+	}
+	return append(path, config.BinDir)
 }
 
 func routes(r netattach.Routes) store.DefaultRoutes {

@@ -35,19 +35,20 @@ func (a *Agent) collect(ctx context.Context, r *wire.Request) error {
 		return fmt.Errorf("a record is broken, so it cannot be told what is left: %w", err)
 	}
 	valid, stale := sortOut(all, listed, config.Name)
-	path := append(delegate.SplitPath(r.Path), config.BinDir)
 	networks, err := networksOf(valid)
 	if err != nil {
 		return err
 	}
 	// If its state was lost, the default network has attachments of which nothing is stored.
-	in := netattach.Input{Config: config, IfName: "eth0", Builtin: a.Delegator.Builtin()}
-	if plan, err := a.planWithin(ctx, in, rewrittenWithin); err == nil && len(plan.Attachments) > 0 {
-		if _, err := networks.note(plan.Attachments[0].Config); err != nil {
-			return err
+	if !config.ClusterNetwork.IsZero() {
+		if network, err := a.defaultNetwork(ctx, config, rewrittenWithin); err == nil {
+			if _, err := networks.note(network.Config); err != nil {
+				return err
+			}
 		}
 	}
-	return errors.Join(a.drop(ctx, stale), a.forward(ctx, networks, a.unknown(all, listed, config), path, ipam.Policy(config.Builtins)))
+	others := a.unknown(all, listed, config)
+	return errors.Join(a.drop(ctx, stale), a.forward(ctx, networks, others, pluginPath(r, config), ipam.Policy(config.Builtins)))
 }
 
 // unknown are the attachments of containers that the runtime lists and the store does not have: made before Braid came,

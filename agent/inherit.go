@@ -13,7 +13,6 @@ import (
 	"github.com/containernetworking/cni/libcni"
 
 	"github.com/braid-cni/braid/agent/hostfile"
-	"github.com/braid-cni/braid/delegate"
 	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/store"
@@ -65,7 +64,7 @@ func (a *Agent) inherit(r *wire.Request, config netattach.Config) *inheritance {
 	}
 	list := h.container.Attachments
 	for i := range list {
-		list[i].Path = append(delegate.SplitPath(r.Path), config.BinDir)
+		list[i].Path = pluginPath(r, config)
 		list[i].Builtins = a.madeBy(list[i])
 	}
 	// The order of ADD, of which DEL is the reverse.

@@ -88,12 +88,7 @@ func (a *Agent) networkOf(ctx context.Context, key netattach.Key) resolved {
 func (a *Agent) resolve(ctx context.Context, config netattach.Config) resolved {
 	config.DefaultNetworks, config.Delegates = nil, nil
 	r := resolved{source: config.ClusterNetwork}
-	plan, err := a.planWithin(ctx, netattach.Input{Config: config, IfName: "eth0", Builtin: a.Delegator.Builtin()}, 0)
-	if err != nil {
-		r.err = err
-		return r
-	}
-	r.planned = &plan.Attachments[0]
+	r.planned, r.err = a.defaultNetwork(ctx, config, 0)
 	return r
 }
 

@@ -30,7 +30,7 @@ const (
 // yet, or not whole, is waited for: the CNI that Braid chains on may be starting.
 func (a *Agent) plan(ctx context.Context, r *wire.Request, config netattach.Config, pod *cluster.Pod) (*netattach.Plan, error) {
 	in := netattach.Input{
-		Config: config, ContainerID: r.ContainerID, IfName: r.IfName, Args: r.Args, Builtin: a.Delegator.Builtin(), Disk: netattach.Disk{},
+		Config: config, ContainerID: r.ContainerID, IfName: r.IfName, Args: r.Args,
 	}
 	if pod != nil {
 		in.Pod = &netattach.Pod{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Annotations: pod.Annotations}
@@ -38,9 +38,19 @@ func (a *Agent) plan(ctx context.Context, r *wire.Request, config netattach.Conf
 	return a.planWithin(ctx, in, min(config.Timeout, diskWithin))
 }
 
+// defaultNetwork is what eth0 of a pod without wishes would be. The configuration must have a clusterNetwork.
+func (a *Agent) defaultNetwork(ctx context.Context, config netattach.Config, within time.Duration) (*netattach.Attachment, error) {
+	plan, err := a.planWithin(ctx, netattach.Input{Config: config, IfName: "eth0"}, within)
+	if err != nil {
+		return nil, err
+	}
+	return &plan.Attachments[0], nil
+}
+
 // planWithin tries again for that long while a configuration file is not there or not whole, or the readiness indicator of
 // the default network is not there.
 func (a *Agent) planWithin(ctx context.Context, in netattach.Input, within time.Duration) (*netattach.Plan, error) {
+	in.Builtin = a.Delegator.Builtin()
 	deadline := time.Now().Add(within)
 	for {
 		if err := a.gather(ctx, &in); err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 
-	"github.com/braid-cni/braid/delegate"
 	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/wire"
@@ -97,14 +96,12 @@ func (a *Agent) defaultReady(ctx context.Context, r *wire.Request) error {
 	if config.ClusterNetwork.IsZero() {
 		return nil // a later link of another CNI's chain: the runtime asks those before it itself
 	}
-	in := netattach.Input{Config: config, IfName: "eth0"}
-	plan, err := a.planWithin(ctx, in, rewrittenWithin)
+	network, err := a.defaultNetwork(ctx, config, rewrittenWithin)
 	if err != nil {
 		return invalid(codeNotAvailable, "the default network is not ready: "+err.Error())
 	}
-	path := append(delegate.SplitPath(r.Path), config.BinDir)
-	if err := a.Delegator.Status(ctx, plan.Attachments[0].Config, path, ipam.Policy(config.Builtins)); err != nil {
-		return fmt.Errorf("the default network %q is not ready: %w", plan.Attachments[0].Network, err)
+	if err := a.Delegator.Status(ctx, network.Config, pluginPath(r, config), ipam.Policy(config.Builtins)); err != nil {
+		return fmt.Errorf("the default network %q is not ready: %w", network.Network, err)
 	}
 	return nil
 }

@@ -26,3 +26,18 @@ func TestTenantsNetworkIsHeldToWhatIsAllowed(t *testing.T) {
 		n.mustCall(t, "ADD", "c1", netns, "web")
 	})
 }
+
+// STATUS plans the default network by the rules of ADD: a built-in plugin needs no permission.
+func TestStatusKnowsBuiltinPlugins(t *testing.T) {
+	eachNode(t, func(t *testing.T, n *node) {
+		n.nad(t, "pods", n.network("brd0", "10.1.0.0/24", ""))
+		n.pod(t, "web", "")
+		for _, command := range []string{"ADD", "STATUS"} {
+			r := n.request(command, "c1", n.world.Netns(t), "web")
+			r.Config = []byte(`{"cniVersion":"1.1.0","name":"braid","type":"braid","pathsAllow":["` + n.leases + `"],"pluginsAllow":[],"clusterNetwork":"default/pods"}`)
+			if answer := n.Handle(t.Context(), r); answer.Failed {
+				t.Errorf("%s: %s", command, answer.Output)
+			}
+		}
+	})
+}

@@ -46,13 +46,18 @@ type Options struct {
 }
 
 // A Delegator carries plans out. Its methods may be called from many goroutines, never twice at once for one container.
-type Delegator struct{ o Options }
+type Delegator struct {
+	o       Options
+	builtin []string
+}
 
 // New returns a Delegator.
-func New(o Options) *Delegator { return &Delegator{o: o} }
+func New(o Options) *Delegator {
+	return &Delegator{o: o, builtin: slices.Sorted(maps.Keys(o.Builtins))}
+}
 
-// Builtin are the types of the plugins that are built in, sorted.
-func (d *Delegator) Builtin() []string { return slices.Sorted(maps.Keys(d.o.Builtins)) }
+// Builtin are the types of the plugins that are built in, sorted; not to be changed.
+func (d *Delegator) Builtin() []string { return d.builtin }
 
 // undoWithin bounds the removal of what a failed ADD made, which goes on when the caller has given up.
 const undoWithin = 30 * time.Second
