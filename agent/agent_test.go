@@ -37,6 +37,7 @@ type node struct {
 	root   string // the host's
 	leases string // host-local's folder inside root
 	dir    string // manifests
+	db     string // the store's file
 	log    *bytes.Buffer
 	events *witness
 }
@@ -54,12 +55,24 @@ func newNode(t testing.TB, w *kerneltest.World) *node {
 // newNodeIn returns a node whose files, but for its manifests and its store, are inside root.
 func newNodeIn(t testing.TB, w *kerneltest.World, root, leases string) *node {
 	t.Helper()
-	n := &node{world: w, root: root, leases: leases, dir: t.TempDir(), log: new(bytes.Buffer)}
-	state, err := store.Open(filepath.Join(t.TempDir(), "braid.db"), nil)
+	n := &node{world: w, root: root, leases: leases, dir: t.TempDir(), db: filepath.Join(t.TempDir(), "braid.db")}
+	n.start(t, nil)
+	return n
+}
+
+// start makes the node's agent, in place of one before, as a process that begins: nothing is known but what is stored.
+func (n *node) start(t testing.TB, hook store.Hook) {
+	t.Helper()
+	if n.Agent != nil {
+		n.Store.Close()
+	}
+	state, err := store.Open(n.db, hook)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { state.Close() })
+	w, root := n.world, n.root
+	n.log = new(bytes.Buffer)
 	log := slog.New(slog.NewTextHandler(&lockedWriter{w: n.log}, nil))
 	runner := delegate.Runner{Root: root, Timeout: 5 * time.Second, InsideVariable: wire.InsideVariable}
 	drivers := map[string]ipam.Driver{"host-local": hostlocal.New(hostlocal.Options{Root: root}), "static": static.New()}
@@ -77,7 +90,6 @@ func newNodeIn(t testing.TB, w *kerneltest.World, root, leases string) *node {
 			CacheDir: t.TempDir(),
 		}),
 	}
-	return n
 }
 
 // A witness keeps the events that a folder of manifests would drop.

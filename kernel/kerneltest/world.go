@@ -77,6 +77,14 @@ func (w *World) options(host string) kernel.Options {
 	}
 }
 
+// Restart puts another Kernel in place of this one, as a process that begins has it: nothing is known of what is open or
+// locked. The namespaces, and in the fake world all else, stay.
+func (w *World) Restart() {
+	if w.Real {
+		w.Kernel = kernel.New(w.options(w.Host))
+	}
+}
+
 type funcs struct {
 	refuse func(string) error
 	hook   func(string)
