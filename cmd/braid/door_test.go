@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -130,6 +132,56 @@ func TestDoorWaitsForAnAgentThatStarts(t *testing.T) {
 	})
 	if status, stdout := knock(env(socket, nil), strings.Replace(validConfig, "300ms", "5s", 1)); status != 0 || stdout != "late" {
 		t.Errorf("status %d, stdout %q", status, stdout)
+	}
+}
+
+// refusing leaves the socket of an agent that was killed: the file is there, and nobody listens.
+func refusing(t *testing.T) (socket string) {
+	t.Helper()
+	socket = filepath.Join(t.TempDir(), "braid.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	l.Close()
+	if _, err := net.Dial("unix", socket); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Fatalf("connect to the socket of a dead agent: %v", err)
+	}
+	return socket
+}
+
+func TestDoorWaitsForTheSuccessorOfADeadAgent(t *testing.T) {
+	for _, command := range []string{"ADD", "DEL"} {
+		t.Run(command, func(t *testing.T) {
+			socket := refusing(t)
+			time.AfterFunc(120*time.Millisecond, func() {
+				os.Remove(socket) // as the agent does when it starts
+				serve(t, socket, func(*wire.Request) *wire.Response { return &wire.Response{Output: []byte("late")} })
+			})
+			asked := env(socket, map[string]string{"CNI_COMMAND": command})
+			if status, stdout := knock(asked, strings.Replace(validConfig, "300ms", "5s", 1)); status != 0 || stdout != "late" {
+				t.Errorf("status %d, stdout %q", status, stdout)
+			}
+		})
+	}
+}
+
+// A dead agent without a successor holds the runtime for the configuration's timeout, and not for longer.
+func TestDoorGivesUpOnADeadAgent(t *testing.T) {
+	const patience = 300 * time.Millisecond
+	for _, command := range []string{"ADD", "DEL", "CHECK", "GC"} {
+		t.Run(command, func(t *testing.T) {
+			asked := env(refusing(t), map[string]string{"CNI_COMMAND": command})
+			start := time.Now()
+			status, stdout := knock(asked, validConfig)
+			took := time.Since(start)
+			wantError(t, status, stdout, 11, "is braidd running?")
+			wantError(t, status, stdout, 11, "connection refused")
+			if took < patience-2*redial || took > patience+time.Second {
+				t.Errorf("took %v, want %v", took, patience)
+			}
+		})
 	}
 }
 
