@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
-	"strconv"
 )
 
 // startControlPlane starts etcd, API server, controller manager and scheduler, each when the one before is ready.
@@ -27,13 +26,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 }
 
 func (c *Cluster) startEtcd(ctx context.Context) error {
-	etcd, err := c.control("etcd", stageEtcd, []string{
-		"--data-dir=" + filepath.Join(c.Dir, "control", "etcd"),
-		"--listen-client-urls=" + etcdClient, "--advertise-client-urls=" + etcdClient,
-		"--listen-peer-urls=" + etcdPeer, "--initial-advertise-peer-urls=" + etcdPeer,
-		"--initial-cluster=default=" + etcdPeer,
-		"--unsafe-no-fsync", "--log-level=warn",
-	})
+	etcd, err := c.control("etcd", stageEtcd, c.plane().etcdArgs())
 	if err != nil {
 		return err
 	}
@@ -41,24 +34,15 @@ func (c *Cluster) startEtcd(ctx context.Context) error {
 }
 
 func (c *Cluster) startAPIServer(ctx context.Context) error {
-	server, err := c.control("kube-apiserver", stageAPIServer, []string{
-		"--etcd-servers=" + etcdClient,
-		"--bind-address=" + hostIP, "--advertise-address=" + hostIP, "--secure-port=" + strconv.Itoa(apiPort),
-		"--tls-cert-file=" + c.secret("apiserver.crt"), "--tls-private-key-file=" + c.secret("apiserver.key"),
-		"--token-auth-file=" + c.secret("tokens.csv"),
-		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
-		"--service-account-key-file=" + c.secret("sa.key"), "--service-account-signing-key-file=" + c.secret("sa.key"),
-		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-cluster-ip-range=" + serviceCIDRs,
-		"--allow-privileged=true",
-		// Else exec looks the names of nodes up in DNS.
-		"--kubelet-preferred-address-types=InternalIP",
-	})
+	server, err := c.control("kube-apiserver", stageAPIServer, append(c.plane().apiServerArgs(), "--advertise-address="+hostIP))
 	if err != nil {
 		return err
 	}
 	return server.waitUntil(ctx, "be ready", c.Kube.Ready)
 }
+
+// plane is the cluster's part of a control plane that keeps state.
+func (c *Cluster) plane() plane { return plane{dir: filepath.Join(c.Dir, "control"), ip: hostIP} }
 
 func (c *Cluster) controllerManagerArgs() []string {
 	return []string{

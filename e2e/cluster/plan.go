@@ -36,8 +36,6 @@ func nodeIP6(i int) string { return fmt.Sprintf("fd00:172:30::%x", 0x10+i) }
 // hostLink is the machine's end of a node's cable.
 func hostLink(node string) string { return "be2e-" + node }
 
-func apiServerURL() string { return fmt.Sprintf("https://%s:%d", hostIP, apiPort) }
-
 // privateFolders are those that each node has for itself; all others of the machine's root it sees as they are. Those of
 // OpenShift and of Rancher's distributions are among them.
 func privateFolders() []string {
