@@ -1,6 +1,7 @@
 package pods
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -186,19 +187,45 @@ func (s *sandbox) builtIn(t *suite.Test) {
 	}
 }
 
+// hostSide checks one interface's: its name, its alias, the network's bridge that it is a port of, and that the result
+// names both.
 func (s *sandbox) hostSide(t *suite.Test, a store.Attachment) {
 	t.Helper()
-	name := kernel.LinkName(s.record.ID, a.IfName)
 	alias := kernel.Alias(fmt.Sprintf("%s/%s %s %s", s.pod.Namespace, s.pod.Name, a.IfName, a.Network))
-	inside := s.link(t, a.IfName)
-	for _, l := range s.hostLinks(t) {
-		if l.Name != name {
-			continue
-		}
-		if l.Alias != alias || l.PeerIndex != inside.Index || inside.PeerIndex != l.Index || l.MTU != inside.MTU || l.Master == "" {
-			t.Errorf("the host side of %s in pod %s is %+v, want alias %q and peer %+v", a.IfName, s.pod.Name, l, alias, inside)
-		}
-		return
+	inside, l, bridge := s.link(t, a.IfName), s.hostLink(t, kernel.LinkName(s.record.ID, a.IfName)), s.hostLink(t, bridgeOf(t, a))
+	if l.Alias != alias || l.PeerIndex != inside.Index || inside.PeerIndex != l.Index || l.MTU != inside.MTU || l.Master != bridge.Name {
+		t.Errorf("the host side of %s in pod %s is %+v, want alias %q, master %s and peer %+v", a.IfName, s.pod.Name, l, alias, bridge.Name, inside)
 	}
-	t.Errorf("%s has no link %s for %s of pod %s", s.node.Name, name, a.IfName, s.pod.Name)
+	result := resultOf(t, a)
+	if len(result.Interfaces) < 3 {
+		t.Fatalf("the result of %s has interfaces %v, want bridge, host side and pod's side", a.Network, result.Interfaces)
+	}
+	for i, have := range []link{bridge, l} {
+		if got := result.Interfaces[i]; got.Name != have.Name || got.Mac != have.MAC || got.Sandbox != "" {
+			t.Errorf("interface %d in the result of %s is %+v, the host has %s with MAC %s", i, a.Network, got, have.Name, have.MAC)
+		}
+	}
+}
+
+// bridgeOf is the bridge that the configuration of an attachment names, or the plugin's own choice.
+func bridgeOf(t *suite.Test, a store.Attachment) string {
+	t.Helper()
+	var list struct {
+		Plugins []struct{ Bridge string }
+	}
+	if err := json.Unmarshal(a.Config, &list); err != nil || len(list.Plugins) == 0 {
+		t.Fatalf("the configuration of %s: %v\n%s", a.Network, err, a.Config)
+	}
+	return cmp.Or(list.Plugins[0].Bridge, "cni0")
+}
+
+// hostLink is the node's link of that name.
+func (s *sandbox) hostLink(t *suite.Test, name string) link {
+	t.Helper()
+	all := s.hostLinks(t)
+	i := slices.IndexFunc(all, func(l link) bool { return l.Name == name })
+	if i < 0 {
+		t.Fatalf("%s has no link %s of pod %s but %+v", s.node.Name, name, s.pod.Name, all)
+	}
+	return all[i]
 }

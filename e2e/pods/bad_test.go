@@ -1,6 +1,7 @@
 package pods
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -48,7 +49,7 @@ func TestNetworksThatCannotBeHad(t *testing.T) {
 		for i, m := range mistakes() {
 			m.saidOf(t, pods[i])
 		}
-		t.Eventually(func() error { return t.Unlike(baseline) })
+		t.Eventually(func() error { return errors.Join(t.Unlike(baseline), nothingStored(t)) })
 		for i, m := range mistakes() {
 			t.Apply(nad(m.name, mended(i)))
 		}
@@ -56,6 +57,7 @@ func TestNetworksThatCannotBeHad(t *testing.T) {
 			sandboxes(t, running(t, pod))[0].agrees(t, "eth0", "net1", "net2")
 		}
 	})
+	test.Eventually(func() error { return nothingStored(test) })
 }
 
 // mended is what a broken network should have been.

@@ -45,6 +45,7 @@ func TestAgentsDeadForAMinute(t *testing.T) {
 			s.builtIn(t)
 		}
 	})
+	test.Eventually(func() error { return nothingStored(test) })
 }
 
 // whileDead kills the agents, lets one pod leave and one come, and lets agents start again a minute later.

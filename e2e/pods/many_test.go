@@ -18,6 +18,7 @@ func TestTwentyPodsAtOnce(t *testing.T) {
 		all := sandboxes(t, t.RunPods(manyPods(t, "many", 20, annotations)...)...)
 		distinct(t, all, "eth0", "net1", "net2")
 	})
+	test.Eventually(func() error { return nothingStored(test) })
 }
 
 // distinct checks that each pod has these interfaces, and no address twice on one node.
