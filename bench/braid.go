@@ -3,116 +3,108 @@ package bench
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
+	"maps"
 	"path/filepath"
-	"syscall"
-	"time"
 
+	"github.com/braid-cni/braid/bench/report"
 	"github.com/braid-cni/braid/wire"
 )
 
-const (
-	// agentReady bounds the wait for the agent's socket.
-	agentReady = 20 * time.Second
-	// agentStop bounds the wait for the agent to end.
-	agentStop = 10 * time.Second
-)
+// braidOctet is the second octet of the first network's addresses.
+const braidOctet = 140
 
 // A Braid is the door, executed by libcni, and an agent that runs beside it.
 type Braid struct {
-	bin, dir string
+	name     string
+	agent    *Agent
+	guest    bool
+	kind     Kind
 	networks int
+	naming   bool
+	keys     map[string]any
 	runtime  *runtime
-	agent    *exec.Cmd
-	log      *os.File
 }
 
-// NewBraid returns Braid's binaries in bin for pods with that many networks. State, leases, cache and the agent's
-// log go into dir.
-func NewBraid(bin, dir string, networks int) *Braid {
-	return &Braid{bin: bin, dir: dir, networks: networks}
+// NewBraid returns Braid for pods with that many networks, of which the first is the cluster's and the others are given to
+// every pod. Start and Stop are those of the agent too.
+func NewBraid(agent *Agent, kind Kind, networks int) *Braid {
+	return &Braid{name: report.Braid, agent: agent, kind: kind, networks: networks}
+}
+
+// Guest is another configuration of the same agent, under another name: more keys of the plugin braid. The agent must have
+// been started.
+func (b *Braid) Guest(name string, keys map[string]any) *Braid {
+	guest := *b
+	guest.name, guest.guest, guest.keys = name, true, keys
+	return &guest
+}
+
+// Naming leaves the networks but the first to pods that name them, as NADs.
+func (b *Braid) Naming() *Braid {
+	b.naming = true
+	return b
+}
+
+// NADs are the networks that pods are to name: names and configurations.
+func (b *Braid) NADs() (nads [][2]string) {
+	for _, n := range b.all()[1:] {
+		// Maps of strings, numbers and booleans can always be written.
+		config, _ := json.Marshal(n.plugin())
+		nads = append(nads, [2]string{n.name, string(config)})
+	}
+	return nads
 }
 
 // Name implements Subject.
-func (b *Braid) Name() string { return "braid" }
+func (b *Braid) Name() string { return b.name }
 
-// flags are the agent's: everything it writes lies in dir, and no cluster is asked.
-func (b *Braid) flags() []string {
-	return []string{
-		"--socket", b.socket(), "--state", filepath.Join(b.dir, "state"), "--run", filepath.Join(b.dir, "run"),
-		"--files", filepath.Join(b.dir, "nads"), "--log-level", "warn",
-	}
-}
+// Agent is who answers.
+func (b *Braid) Agent() *Agent { return b.agent }
 
-// socket is where the agent listens.
-func (b *Braid) socket() string { return filepath.Join(b.dir, "run", "braid.sock") }
+// Networks implements Subject.
+func (b *Braid) Networks() int { return b.networks }
 
 // Start starts the agent and waits until it listens.
-func (b *Braid) Start(ctx context.Context) error {
-	for _, folder := range []string{"state", "run", "nads"} {
-		if err := os.MkdirAll(filepath.Join(b.dir, folder), 0o755); err != nil {
-			return fmt.Errorf("make the agent's folders: %w", err)
-		}
-	}
-	list, err := b.list()
-	if err != nil {
+func (b *Braid) Start(ctx context.Context) (err error) {
+	if err := b.Prepare(); err != nil || b.guest {
 		return err
 	}
-	env := []string{wire.SocketVariable + "=" + b.socket()}
-	if b.runtime, err = newRuntime(b.bin, filepath.Join(b.dir, "cache"), env, list); err != nil {
-		return err
-	}
-	if b.log, err = os.Create(filepath.Join(b.dir, "braidd.log")); err != nil {
-		return fmt.Errorf("make the agent's log: %w", err)
-	}
-	b.agent = exec.Command(filepath.Join(b.bin, "braidd"), b.flags()...)
-	b.agent.Stdout, b.agent.Stderr = b.log, b.log
-	if err := b.agent.Start(); err != nil {
-		b.agent = nil
-		return fmt.Errorf("start braidd: %w", err)
-	}
-	return b.ready(ctx)
+	return b.agent.Start(ctx)
 }
 
-// list is the network list: the first network is the cluster's, the others are given to every pod.
-func (b *Braid) list() (string, error) {
-	var networks []json.RawMessage
-	for i := range b.networks {
-		name := fmt.Sprintf("braid%d", i)
-		networks = append(networks, json.RawMessage(bridgeConfig("brb"+name, name, filepath.Join(b.dir, "leases"), i)))
-	}
-	list, err := json.Marshal(map[string]any{
-		"cniVersion": "1.1.0", "name": "braid",
-		"plugins": []any{map[string]any{"type": "braid", "clusterNetwork": networks[0], "defaultNetworks": networks[1:]}},
-	})
-	return string(list), err
+// Prepare does what comes before the agent is started.
+func (b *Braid) Prepare() (err error) {
+	env := []string{wire.SocketVariable + "=" + b.agent.socket()}
+	b.runtime, err = newRuntime(b.agent.bin, filepath.Join(b.agent.dir, "cache"), env, b.list())
+	return err
 }
 
-// ready waits until the agent takes connections.
-func (b *Braid) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, agentReady)
-	defer cancel()
-	for {
-		conn, err := net.Dial("unix", b.socket())
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("reach braidd: %w: it says: %s", err, b.says())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+// all are its networks.
+func (b *Braid) all() []network {
+	return networks(b.kind, "brb", b.agent.leases(), braidOctet, b.networks)
 }
 
-// says is the agent's log.
-func (b *Braid) says() string {
-	log, _ := os.ReadFile(filepath.Join(b.dir, "braidd.log"))
-	return string(log)
+// list is the network list of the plugin braid.
+func (b *Braid) list() string {
+	all := b.all()
+	keys := map[string]any{"pathsAllow": []string{b.agent.dir}}
+	if b.naming {
+		all = all[:1]
+	}
+	maps.Copy(keys, b.keys)
+	return list("braid", braidPlugin(all, keys))
+}
+
+// braidPlugin is the configuration of the plugin braid.
+func braidPlugin(all []network, keys map[string]any) map[string]any {
+	others := []any{}
+	for _, n := range all[1:] {
+		others = append(others, n.plugin())
+	}
+	config := map[string]any{"type": "braid", "clusterNetwork": all[0].plugin(), "defaultNetworks": others}
+	maps.Copy(config, keys)
+	return config
 }
 
 // Add implements Subject.
@@ -121,25 +113,24 @@ func (b *Braid) Add(ctx context.Context, pod *Pod) error { return b.explain(b.ru
 // Del implements Subject.
 func (b *Braid) Del(ctx context.Context, pod *Pod) error { return b.explain(b.runtime.del(ctx, pod)) }
 
+// Status asks for the status, as the runtime does before it starts pods.
+func (b *Braid) Status(ctx context.Context) error { return b.runtime.status(ctx) }
+
+// Forget implements Forgetter. The agent removes a bridge with its last port by itself.
+func (b *Braid) Forget() error { return nil }
+
 // explain adds the agent's log to an error.
 func (b *Braid) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: braidd says: %s", err, b.says())
+	return fmt.Errorf("%w: braidd says: %s", err, b.agent.says())
 }
 
 // Stop ends the agent.
 func (b *Braid) Stop(context.Context) error {
-	var errs []error
-	if b.agent != nil {
-		errs = append(errs, b.agent.Process.Signal(syscall.SIGTERM))
-		kill := time.AfterFunc(agentStop, func() { _ = b.agent.Process.Kill() })
-		errs = append(errs, b.agent.Wait())
-		kill.Stop()
+	if b.guest {
+		return nil
 	}
-	if b.log != nil {
-		errs = append(errs, b.log.Close())
-	}
-	return errors.Join(errs...)
+	return b.agent.Stop()
 }

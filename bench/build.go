@@ -19,10 +19,15 @@ const (
 	pluginsModule = "github.com/containernetworking/plugins"
 )
 
-// BuildPlugins builds the reference plugins bridge and host-local from the module that pins them. It returns their
-// folder in the user's cache folder, which later runs find filled, and their version.
+// references are the reference plugins that are measured: their packages within the module.
+func references() []string {
+	return []string{"plugins/main/bridge", "plugins/ipam/host-local", "plugins/ipam/static"}
+}
+
+// BuildPlugins builds the reference plugins from the module that pins them. It returns their folder in the user's cache
+// folder, which later runs find filled, and their version.
 func BuildPlugins(ctx context.Context) (dir, version string, err error) {
-	root, err := goTool(ctx, ".", "list", "-m", "-f", "{{.Dir}}", module)
+	root, err := Checkout(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -41,7 +46,7 @@ func BuildPlugins(ctx context.Context) (dir, version string, err error) {
 // buildOnce fills a folder of plugins that other runs, and the tests on a cluster, share. Programs appear in it
 // whole, and under the lock that all of them take.
 func buildOnce(ctx context.Context, pin, dir string) error {
-	if filled(dir, "bridge", "host-local") {
+	if len(missing(dir)) == 0 {
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -60,10 +65,12 @@ func buildOnce(ctx context.Context, pin, dir string) error {
 		return fmt.Errorf("make a folder to build in: %w", err)
 	}
 	defer os.RemoveAll(fresh)
-	if err := build(ctx, pin, fresh, pluginsModule+"/plugins/main/bridge", pluginsModule+"/plugins/ipam/host-local"); err != nil {
-		return err
-	}
-	for _, name := range []string{"bridge", "host-local"} {
+	// Looked at again: whoever held the lock has built some of them.
+	for _, reference := range missing(dir) {
+		if err := build(ctx, pin, fresh, pluginsModule+"/"+reference); err != nil {
+			return err
+		}
+		name := filepath.Base(reference)
 		if err := os.Rename(filepath.Join(fresh, name), filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("put a plugin in place: %w", err)
 		}
@@ -71,13 +78,27 @@ func buildOnce(ctx context.Context, pin, dir string) error {
 	return nil
 }
 
-// BuildBraid builds the door and the agent into dir and returns the commit they are from.
+// missing are the reference plugins that a folder lacks.
+func missing(dir string) (packages []string) {
+	for _, reference := range references() {
+		if _, err := os.Stat(filepath.Join(dir, filepath.Base(reference))); err != nil {
+			packages = append(packages, reference)
+		}
+	}
+	return packages
+}
+
+// BuildBraid builds the door and the agent into dir, with the door's other names and a program that does nothing, and
+// returns the commit they are from.
 func BuildBraid(ctx context.Context, dir string) (commit string, err error) {
-	root, err := goTool(ctx, ".", "list", "-m", "-f", "{{.Dir}}", module)
+	root, err := Checkout(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := build(ctx, root, dir, "./cmd/braid", "./cmd/braidd"); err != nil {
+	if err := build(ctx, root, dir, "./cmd/braid", "./cmd/braidd", "./bench/cmd/nothing"); err != nil {
+		return "", err
+	}
+	if err := linkDoor(dir); err != nil {
 		return "", err
 	}
 	out, err := exec.CommandContext(ctx, "git", "-C", root, "describe", "--always", "--dirty").Output()
@@ -87,6 +108,11 @@ func BuildBraid(ctx context.Context, dir string) (commit string, err error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
+// Checkout is the root folder of the checkout that the caller works in.
+func Checkout(ctx context.Context) (string, error) {
+	return goTool(ctx, ".", "list", "-m", "-f", "{{.Dir}}", module)
+}
+
 // build builds packages into dir, as small static binaries: what a release of plugins is.
 func build(ctx context.Context, in, dir string, packages ...string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -94,16 +120,6 @@ func build(ctx context.Context, in, dir string, packages ...string) error {
 	}
 	_, err := goTool(ctx, in, append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", dir + "/"}, packages...)...)
 	return err
-}
-
-// filled says whether a folder has all those files.
-func filled(dir string, names ...string) bool {
-	for _, name := range names {
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // goTool runs the go command in a folder and returns what it prints.

@@ -50,9 +50,19 @@ func (r *runtime) del(ctx context.Context, pod *Pod) error {
 	return errors.Join(errs...)
 }
 
+// status asks whether the lists can be added.
+func (r *runtime) status(ctx context.Context) error {
+	for _, list := range r.lists {
+		if err := r.cni.GetStatusNetworkList(ctx, list); err != nil {
+			return fmt.Errorf("ask for the status of network %s: %w", list.Name, err)
+		}
+	}
+	return nil
+}
+
 // conf is what a runtime says of one attachment.
 func conf(pod *Pod, network int) *libcni.RuntimeConf {
-	return &libcni.RuntimeConf{ContainerID: pod.ID, NetNS: pod.Netns, IfName: ifName(network)}
+	return &libcni.RuntimeConf{ContainerID: pod.ID, NetNS: pod.Netns, IfName: ifName(network), Args: pod.Args}
 }
 
 // execution executes plugins as libcni does by itself, with more environment.
@@ -75,11 +85,4 @@ func (e execution) Decode(data []byte) (version.PluginInfo, error) {
 // FindInPath implements invoke.Exec.
 func (e execution) FindInPath(plugin string, paths []string) (string, error) {
 	return e.RawExec.FindInPath(plugin, paths)
-}
-
-// bridgeConfig is the configuration of one bridge network, the same for everyone but for the bridge's name. Leases
-// lie in a folder of the benchmark.
-func bridgeConfig(bridge, name, leases string, network int) string {
-	return fmt.Sprintf(`{"cniVersion":"1.1.0","name":%q,"type":"bridge","bridge":%q,`+
-		`"ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"10.%d.0.0/16"}]]}}`, name, bridge, leases, 100+network)
 }

@@ -34,3 +34,13 @@ func verify(pod *Pod, present bool, networks int) error {
 	}
 	return nil
 }
+
+// verifyAll verifies many pods.
+func verifyAll(pods []*Pod, present bool, networks int) error {
+	for _, pod := range pods {
+		if err := verify(pod, present, networks); err != nil {
+			return fmt.Errorf("pod %d: %w", pod.Number, err)
+		}
+	}
+	return nil
+}

@@ -26,10 +26,12 @@ const (
 
 // unrun are the commands that no test types, with what covers them instead.
 var unrun = map[string]string{
-	"sudo make test":                "it runs these tests, and is all that .ci/run does on a fresh clone",
-	"sudo go run ./bench/cmd/bench": "it measures for minutes; the tests of bench run every subject, with fewer pods",
-	"sudo go run ./bench/cmd/bench -n 100 -networks 3 -o report.json": "as above",
-	"sudo go run ./bench/cmd/bench -subjects floor,reference":         "as above",
+	"sudo make test":  "it runs these tests, and is all that .ci/run does on a fresh clone",
+	"sudo make bench": "it measures for minutes; the tests of bench measure every subject and section, with fewer pods",
+	"sudo go run ./bench/cmd/bench -api=false":                      "as above",
+	"sudo go run ./bench/cmd/bench -only latency,drain -percent 20": "as above",
+	"sudo go run ./bench/cmd/bench gate":                            "the rung gate of make test is the same",
+	"sudo go run ./bench/cmd/bench gate -record":                    "it changes what the rung gate holds Braid to",
 }
 
 // Unrun is the table of the commands that no test types, with the reason for each.

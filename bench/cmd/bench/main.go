@@ -1,5 +1,5 @@
-// Command bench measures ADD and DEL of Braid beside the reference plugins and the bare kernel calls. It needs root,
-// and touches nothing of the machine's own network: see ../../README.md.
+// Command bench measures Braid beside the reference plugins and the bare kernel calls, and holds it to a recorded ratio to
+// these. It needs root, and touches nothing of the machine's own network: see ../../README.md.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Stdout, os.Args[1:]); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

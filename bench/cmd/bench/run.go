@@ -2,168 +2,198 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
-	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/braid-cni/braid/bench"
+	"github.com/braid-cni/braid/bench/apiserver"
+	"github.com/braid-cni/braid/bench/gate"
+	"github.com/braid-cni/braid/bench/isolated"
+	"github.com/braid-cni/braid/bench/report"
+	"github.com/braid-cni/braid/bench/suite"
 )
-
-// insideEnv marks the process that runs in namespaces of its own.
-const insideEnv = "BRAID_BENCH_INSIDE"
 
 // options are the flags.
 type options struct {
-	pods     int
-	networks string
-	subjects string
+	sections []string
+	percent  int
+	api      bool
 	out      string
-	// plugins, braid, version and commit are handed from the outer process to the inner one.
-	plugins, braid, version, commit string
-	dir                             string
+	dir      string
+	// gate is for the subcommand, record its flag.
+	gate, record bool
 }
 
-// parse reads the flags.
-func parse(args []string) (*options, error) {
-	o := new(options)
+// parse reads the command line.
+func parse(args []string, stderr io.Writer) (*options, error) {
+	if len(args) > 0 && args[0] == "gate" {
+		return parseGate(args[1:], stderr)
+	}
+	o, only := new(options), ""
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.IntVar(&o.pods, "n", 30, "pods measured for each subject")
-	f.StringVar(&o.networks, "networks", "1,3", "networks a pod, comma-separated, each from 1 to 4")
-	f.StringVar(&o.subjects, "subjects", "floor,reference,braid", "whom to measure")
-	f.StringVar(&o.out, "o", "", "also write the report as JSON to this file")
+	f.SetOutput(stderr)
+	f.StringVar(&only, "only", "", "sections to measure, comma-separated: "+strings.Join(suite.Names(), ", "))
+	f.IntVar(&o.percent, "percent", 100, "how many of the pods of a whole run to measure")
+	f.BoolVar(&o.api, "api", true, "measure against an API server too, which is built the first time (ten minutes)")
+	f.StringVar(&o.out, "o", "", "also write the report into this folder, as JSON, page and pictures")
 	f.StringVar(&o.dir, "dir", "", "folder for state and leases, on the disk to measure; default a temporary one")
-	f.StringVar(&o.plugins, "plugins", "", "folder of the reference plugins, instead of building them")
-	f.StringVar(&o.braid, "braid", "", "folder of braid and braidd, instead of building them")
-	f.StringVar(&o.version, "plugins-version", "unknown", "version of what -plugins names, for the report")
-	f.StringVar(&o.commit, "commit", "unknown", "commit of what -braid names, for the report")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
-	if o.pods < 1 || o.pods > 10000 {
-		return nil, fmt.Errorf("-n %d is out of range: take a number from 1 to 10000", o.pods)
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("%q is no flag: the only subcommand is gate", f.Arg(0))
+	}
+	if o.percent < 1 || o.percent > 1000 {
+		return nil, fmt.Errorf("-percent %d is out of range: take a number from 1 to 1000", o.percent)
+	}
+	if only != "" {
+		o.sections = strings.Split(only, ",")
+	}
+	for _, name := range o.sections {
+		if !slices.Contains(suite.Names(), name) {
+			return nil, fmt.Errorf("-only %q: %q is none of %s", only, name, strings.Join(suite.Names(), ", "))
+		}
 	}
 	return o, nil
 }
 
+func parseGate(args []string, stderr io.Writer) (*options, error) {
+	o := &options{gate: true}
+	f := flag.NewFlagSet("bench gate", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.BoolVar(&o.record, "record", false, "write what is measured into "+gate.File+", and hold nothing to it")
+	f.StringVar(&o.dir, "dir", "", "folder for state and leases, on the disk to measure; default a temporary one")
+	return o, f.Parse(args)
+}
+
+// A job is what the process in namespaces of its own does, and where it leaves what it measured.
+type job struct {
+	Suite suite.Options
+	Gate  *gate.Job
+	File  string
+}
+
 // run is the whole command. The outer process builds what is measured, for which it may need the network, and starts
 // itself again in namespaces of its own.
-func run(ctx context.Context, stdout io.Writer, args []string) error {
-	o, err := parse(args)
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var j job
+	if inside, err := isolated.Inside(&j); inside || err != nil {
+		return errors.Join(err, j.measure(ctx, stdout, stderr))
+	}
+	o, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if os.Getenv(insideEnv) != "" {
-		return o.measure(ctx, stdout)
-	}
 	if os.Geteuid() != 0 {
 		return errors.New("network namespaces need root: run it with sudo")
 	}
-	return o.outside(ctx, stdout)
+	return o.outside(ctx, stdout, stderr)
+}
+
+// measure runs in namespaces of its own.
+func (j *job) measure(ctx context.Context, stdout, stderr io.Writer) error {
+	if j.Gate != nil {
+		return j.Gate.Run(ctx, stdout)
+	}
+	began := time.Now()
+	j.Suite.Say = func(format string, args ...any) {
+		fmt.Fprintf(stderr, "%4.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+	}
+	measured, err := suite.Run(ctx, j.Suite)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(measured)
+	if err != nil {
+		return fmt.Errorf("write what was measured: %w", err)
+	}
+	return os.WriteFile(j.File, data, 0o600)
 }
 
 // outside prepares the folder and the binaries, runs the inner process, and cleans up after it.
-func (o *options) outside(ctx context.Context, stdout io.Writer) (err error) {
+func (o *options) outside(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	made, err := os.MkdirTemp(o.dir, "braid-bench-")
 	if err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(made)) }()
-	if o.plugins == "" {
-		if o.plugins, o.version, err = bench.BuildPlugins(ctx); err != nil {
-			return err
-		}
-	}
-	if o.braid == "" && strings.Contains(o.subjects, "braid") {
-		o.braid = filepath.Join(made, "bin")
-		if o.commit, err = bench.BuildBraid(ctx, o.braid); err != nil {
-			return err
-		}
-	}
-	inner := exec.CommandContext(ctx, "/proc/self/exe", "-n", strconv.Itoa(o.pods), "-networks", o.networks, "-subjects", o.subjects,
-		"-o", o.out, "-dir", made, "-plugins", o.plugins, "-braid", o.braid, "-plugins-version", o.version, "-commit", o.commit)
-	inner.Env = append(os.Environ(), insideEnv+"=1")
-	inner.Stdout, inner.Stderr = stdout, os.Stderr
-	// Should this process be killed, the inner one goes with it, and the namespaces with that.
-	inner.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGTERM}
-	inner.Cancel = func() error { return inner.Process.Signal(syscall.SIGTERM) }
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	return inner.Run()
-}
-
-// measure runs in namespaces of its own.
-func (o *options) measure(ctx context.Context, stdout io.Writer) error {
-	// Bind mounts of pods' namespaces must not show outside.
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make the mounts private: %w", err)
-	}
-	report := &bench.Report{Kernel: kernel(), CPUs: runtime.NumCPU(), Plugins: o.version, Commit: o.commit}
-	var measured []bench.Measurement
-	for field := range strings.SplitSeq(o.networks, ",") {
-		networks, err := strconv.Atoi(field)
-		if err != nil || networks < 1 || networks > 4 {
-			return fmt.Errorf("-networks %q: %q is no number from 1 to 4", o.networks, field)
-		}
-		subjects, err := o.make(networks)
+	if o.gate {
+		j, err := gate.Prepare(ctx, made)
 		if err != nil {
 			return err
 		}
-		m, err := bench.Run(ctx, bench.Options{Pods: o.pods, Dir: filepath.Join(o.dir, "netns")}, networks, subjects)
-		if err != nil {
-			return err
-		}
-		measured = append(measured, m...)
+		j.Record = o.record
+		return isolated.Again(ctx, job{Gate: &j}, stdout, stderr)
 	}
-	report.Rows = bench.Summarize(measured)
-	return o.write(report, stdout)
+	j := job{File: filepath.Join(made, "measured.json")}
+	j.Suite = suite.Options{Dir: made, Sections: o.sections, Percent: o.percent}
+	r, err := o.build(ctx, &j.Suite, stderr)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := isolated.Again(ctx, j, stdout, stderr); err != nil {
+		return fmt.Errorf("measure: %w", err)
+	}
+	r.Seconds = time.Since(began).Seconds()
+	return o.report(r, j.File, stdout)
 }
 
-// make constructs the subjects that the flags name.
-func (o *options) make(networks int) ([]bench.Subject, error) {
-	var subjects []bench.Subject
-	for name := range strings.SplitSeq(o.subjects, ",") {
-		dir, err := bench.Dirs(o.dir, name, networks)
+// build builds what is measured, and begins the report with what that is.
+func (o *options) build(ctx context.Context, s *suite.Options, stderr io.Writer) (*report.Report, error) {
+	r := &report.Report{Kernel: kernel(), CPUs: runtime.NumCPU(), Go: runtime.Version(), Date: time.Now().Format(time.DateOnly)}
+	checkout, err := bench.Checkout(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.Definition = filepath.Join(checkout, "deploy", "crds", "network-attachment-definitions.yaml")
+	s.Braid = filepath.Join(s.Dir, "bin")
+	if s.Plugins, r.Plugins, err = bench.BuildPlugins(ctx); err != nil {
+		return nil, err
+	}
+	if r.Commit, err = bench.BuildBraid(ctx, s.Braid); err != nil {
+		return nil, err
+	}
+	if o.api {
+		programs, err := apiserver.Build(ctx, checkout, s.Braid, stderr)
 		if err != nil {
 			return nil, err
 		}
-		switch name {
-		case "floor":
-			subjects = append(subjects, bench.NewFloor(networks))
-		case "reference":
-			subjects = append(subjects, bench.NewReference(o.plugins, dir, networks))
-		case "braid":
-			subjects = append(subjects, bench.NewBraid(o.braid, dir, networks))
-		default:
-			return nil, fmt.Errorf("-subjects %q: %q is none of floor, reference, braid", o.subjects, name)
-		}
+		s.API, r.Kubernetes = &programs, programs.Version()
 	}
-	return subjects, nil
+	return r, nil
 }
 
-// write prints the table and writes the JSON.
-func (o *options) write(report *bench.Report, stdout io.Writer) (err error) {
-	if err := report.Table(stdout); err != nil || o.out == "" {
+// report prints the report, and writes it where it is wanted.
+func (o *options) report(r *report.Report, file string, stdout io.Writer) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read what was measured: %w", err)
+	}
+	var measured []report.Measurement
+	if err := json.Unmarshal(data, &measured); err != nil {
+		return fmt.Errorf("read what was measured: %w", err)
+	}
+	r.Rows = report.Summarize(measured)
+	r.Goals = report.Judge(r.Rows)
+	if err := errors.Join(r.Table(stdout), r.GoalTable(stdout)); err != nil || o.out == "" {
 		return err
 	}
-	f, err := os.Create(o.out)
-	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return report.JSON(f)
+	return r.Write(o.out)
 }
 
 // kernel is the running kernel's release.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -12,13 +13,18 @@ func TestParse(t *testing.T) {
 		want string
 	}{
 		{"defaults", nil, ""},
-		{"too few", []string{"-n", "0"}, "-n 0 is out of range"},
-		{"too many", []string{"-n", "10001"}, "out of range"},
+		{"sections", []string{"-only", "latency,once", "-percent", "5", "-api=false"}, ""},
+		{"too few", []string{"-percent", "0"}, "-percent 0 is out of range"},
+		{"too many", []string{"-percent", "1001"}, "out of range"},
 		{"unknown flag", []string{"-x"}, "not defined"},
+		{"unknown section", []string{"-only", "latency,tea"}, `"tea" is none of latency,`},
+		{"unknown subcommand", []string{"door"}, "the only subcommand is gate"},
+		{"gate", []string{"gate", "-record"}, ""},
+		{"unknown flag of gate", []string{"gate", "-percent", "3"}, "not defined"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := parse(tt.args)
+			_, err := parse(tt.args, new(bytes.Buffer))
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
@@ -26,21 +32,12 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestMake(t *testing.T) {
-	o := &options{dir: t.TempDir(), subjects: "floor,reference,braid"}
-	subjects, err := o.make(3)
-	if err != nil {
-		t.Fatal(err)
+func TestParseReads(t *testing.T) {
+	o, err := parse([]string{"-only", "latency,once", "-api=false", "-o", "x"}, new(bytes.Buffer))
+	if err != nil || len(o.sections) != 2 || o.api || o.out != "x" || o.percent != 100 || o.gate {
+		t.Errorf("%+v, %v", o, err)
 	}
-	var names []string
-	for _, s := range subjects {
-		names = append(names, s.Name())
-	}
-	if got := strings.Join(names, ","); got != o.subjects {
-		t.Errorf("got %s, want %s", got, o.subjects)
-	}
-	o.subjects = "floor,calico"
-	if _, err := o.make(1); err == nil || !strings.Contains(err.Error(), `"calico" is none of`) {
-		t.Errorf("error %v", err)
+	if o, err := parse([]string{"gate", "-record"}, new(bytes.Buffer)); err != nil || !o.gate || !o.record {
+		t.Errorf("%+v, %v", o, err)
 	}
 }

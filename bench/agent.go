@@ -1,0 +1,194 @@
+package bench
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/braid-cni/braid/bench/syscount"
+	"github.com/braid-cni/braid/wire"
+)
+
+const (
+	// agentReady bounds the wait for the agent's socket.
+	agentReady = 20 * time.Second
+	// agentStop bounds the wait for the agent to end.
+	agentStop = 10 * time.Second
+	// health is where the agent tells its metrics: one agent at a time is asked.
+	health = "127.0.0.1:9808"
+)
+
+// An Agent is braidd as a daemon. Everything that it writes lies in one folder.
+type Agent struct {
+	bin, dir string
+	flags    []string
+	process  *exec.Cmd
+	log      *os.File
+	count    *syscount.Counter
+	began    time.Time
+}
+
+// NewAgent returns the braidd in bin. Without flags it asks no cluster.
+func NewAgent(bin, dir string, flags ...string) *Agent {
+	a := &Agent{bin: bin, dir: dir, flags: flags}
+	if len(flags) == 0 {
+		a.flags = []string{"--files", filepath.Join(dir, "nads")}
+	}
+	return a
+}
+
+// Measured lets the agent answer for its memory and goroutines. Only one that runs may.
+func (a *Agent) Measured() *Agent {
+	a.flags = append(a.flags, "--health", health)
+	return a
+}
+
+func (a *Agent) socket() string { return filepath.Join(a.dir, "run", "braid.sock") }
+
+func (a *Agent) leases() string { return filepath.Join(a.dir, "leases") }
+
+// folders are those that all agents have, and braidd once.
+func (a *Agent) folders() []string {
+	return []string{"--socket", a.socket(), "--state", filepath.Join(a.dir, "state"), "--run", filepath.Join(a.dir, "run")}
+}
+
+// Began is when the agent was executed.
+func (a *Agent) Began() time.Time { return a.began }
+
+// Start starts the agent and waits until it listens. It counts what the agent syncs from its first instruction on.
+func (a *Agent) Start(ctx context.Context) error {
+	if err := a.Launch(); err != nil {
+		return err
+	}
+	return a.ready(ctx)
+}
+
+// Launch executes the agent and does not wait until it can be asked.
+func (a *Agent) Launch() (err error) {
+	if err := a.makeFolders(); err != nil {
+		return err
+	}
+	// As after a boot. By this mark the door answers STATUS for an agent that is away.
+	mark := filepath.Join(filepath.Dir(a.socket()), filepath.Base(wire.ReadyMark))
+	if err := os.Remove(mark); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("remove the mark of the agent before: %w", err)
+	}
+	if a.log, err = os.Create(filepath.Join(a.dir, "braidd.log")); err != nil {
+		return fmt.Errorf("make the agent's log: %w", err)
+	}
+	cmd := exec.Command(filepath.Join(a.bin, "braidd"), append(append(a.folders(), "--log-level", "warn"), a.flags...)...)
+	cmd.Stdout, cmd.Stderr = a.log, a.log
+	a.began = time.Now()
+	if a.count, err = syscount.Start(cmd); err != nil {
+		return fmt.Errorf("start braidd: %w", err)
+	}
+	a.process = cmd
+	return nil
+}
+
+func (a *Agent) makeFolders() error {
+	for _, folder := range []string{"state", "run", "nads"} {
+		if err := os.MkdirAll(filepath.Join(a.dir, folder), 0o755); err != nil {
+			return fmt.Errorf("make the agent's folders: %w", err)
+		}
+	}
+	return nil
+}
+
+// ready waits until the agent takes connections.
+func (a *Agent) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, agentReady)
+	defer cancel()
+	for {
+		conn, err := net.Dial("unix", a.socket())
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("reach braidd: %w: it says: %s", err, a.says())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// says is the agent's log.
+func (a *Agent) says() string {
+	log, _ := os.ReadFile(filepath.Join(a.dir, "braidd.log"))
+	return string(log)
+}
+
+// Syncs is how often the agent has called fsync or fdatasync since it was started.
+func (a *Agent) Syncs() (int, error) { return a.count.Calls() }
+
+// Memory is the agent's resident memory in megabytes.
+func (a *Agent) Memory() (float64, error) {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/status", a.process.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("read the agent's memory: %w", err)
+	}
+	defer file.Close()
+	kilobytes, err := field(file, "VmRSS:")
+	return kilobytes * 1024 / 1e6, err
+}
+
+// Goroutines is how many the agent has.
+func (a *Agent) Goroutines() (float64, error) { return a.metric("go_goroutines") }
+
+// Pending is how many statuses the API server does not have yet.
+func (a *Agent) Pending() (float64, error) { return a.metric("braid_status_publications_pending") }
+
+func (a *Agent) metric(name string) (float64, error) {
+	// A connection that is kept has goroutines of the agent.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: agentStop}
+	answer, err := client.Get("http://" + health + "/metrics")
+	if err != nil {
+		return 0, fmt.Errorf("ask the agent for its metrics: %w", err)
+	}
+	defer answer.Body.Close()
+	return field(answer.Body, name)
+}
+
+// field reads the number in the line that begins with a word.
+func field(text io.Reader, word string) (float64, error) {
+	lines := bufio.NewScanner(text)
+	for lines.Scan() {
+		if words := strings.Fields(lines.Text()); len(words) > 1 && words[0] == word {
+			return strconv.ParseFloat(words[1], 64)
+		}
+	}
+	return 0, fmt.Errorf("read %s: %w", word, cmp.Or(lines.Err(), os.ErrNotExist))
+}
+
+// Stop ends the agent.
+func (a *Agent) Stop() error {
+	var errs []error
+	if a.process != nil {
+		errs = append(errs, a.process.Process.Signal(syscall.SIGTERM))
+		kill := time.AfterFunc(agentStop, func() { _ = a.process.Process.Kill() })
+		errs = append(errs, a.process.Wait())
+		kill.Stop()
+		a.process = nil
+	}
+	if a.count != nil {
+		errs = append(errs, a.count.Close())
+		a.count = nil
+	}
+	if a.log != nil {
+		errs = append(errs, a.log.Close())
+		a.log = nil
+	}
+	return errors.Join(errs...)
+}

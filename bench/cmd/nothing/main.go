@@ -1,0 +1,4 @@
+// Command nothing does nothing: what starting it takes, starting any Go program takes.
+package main
+
+func main() {}
