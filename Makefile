@@ -15,7 +15,7 @@ export GIT_CONFIG_VALUE_0 := *
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
 
-.PHONY: build test unit vm fuzz e2e lint bench demo image setup clean
+.PHONY: build test unit vm gate fuzz e2e lint bench demo image setup clean
 .NOTPARALLEL:
 
 # Everything compiles; the programs land in bin/, static, for any Linux of this architecture.
@@ -26,13 +26,16 @@ build:
 test: setup build lint bin/rungs
 	bin/rungs -fuzztime=$(FUZZTIME)
 
-# Single rungs: unit tests with those on this machine's kernel; what its kernel cannot run, under user-mode Linux; every
-# fuzz target, two at a time; those on a cluster.
+# Single rungs: unit tests with those on this machine's kernel; what its kernel cannot run, under user-mode Linux; how fast
+# it is, held to what is recorded; every fuzz target, two at a time; those on a cluster.
 unit: setup bin/rungs
 	bin/rungs unit+kernel
 
 vm: setup bin/rungs
 	bin/rungs unit+kernel vm
+
+gate: setup bin/rungs
+	bin/rungs gate
 
 fuzz: bin/rungs
 	bin/rungs -fuzztime=$(FUZZTIME) fuzz
@@ -40,17 +43,21 @@ fuzz: bin/rungs
 e2e: setup build bin/rungs
 	bin/rungs cluster
 
+# The demo's programs have files of their own.
 lint: bin/staticcheck
 	@echo gofmt -l .
 	@unformatted=$$(gofmt -l .) && test -z "$$unformatted" || { echo "run gofmt -w on:" $$unformatted; exit 1; }
 	go vet ./...
+	go vet -tags nocluster ./...
 	go -C e2e vet ./...
 	bin/staticcheck ./...
+	bin/staticcheck -tags nocluster ./...
 	cd e2e && ../bin/staticcheck ./...
 	go test -count=1 . ./hack/house
 
+# Braid beside the bare kernel and the reference plugins, in about five minutes: a table, and docs/bench/.
 bench: setup build
-	go run ./bench/cmd/bench
+	go run ./bench/cmd/bench -o docs/bench
 
 # Three networks in three pods on two nodes, without a cluster: sudo make demo. It needs Go and nothing else, and is built
 # without client-go, which takes longer to compile than all the rest.

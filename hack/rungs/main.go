@@ -57,7 +57,7 @@ func climb(ctx context.Context, rungs []rung, programs *programs, t *tally, out 
 	for _, r := range rungs {
 		fmt.Fprintf(out, "\n== %s\n", r.name)
 		t.begin(r.name)
-		if r.name == clusterRung {
+		if r.built {
 			programs.wait(t, out)
 		}
 		r.run(ctx, t, out)
@@ -81,7 +81,7 @@ func choose(names []string, fuzz time.Duration) ([]rung, error) {
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(r rung) bool { return r.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("no rung %q: name %s, %s, %s or %s", name, kernelRung, vmRung, fuzzRung, clusterRung)
+			return nil, fmt.Errorf("no rung %q: name %s, %s, %s, %s or %s", name, kernelRung, vmRung, gateRung, fuzzRung, clusterRung)
 		}
 		if name == vmRung && !slices.Contains(names, kernelRung) {
 			return nil, fmt.Errorf("%s runs what %s skips: name both", vmRung, kernelRung)

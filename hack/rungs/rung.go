@@ -15,6 +15,7 @@ import (
 const (
 	kernelRung  = "unit+kernel"
 	vmRung      = "vm"
+	gateRung    = "gate"
 	clusterRung = "cluster"
 )
 
@@ -25,6 +26,9 @@ type rung struct {
 	steps func(*tally) []step
 	// atOnce is how many steps may run side by side; 0 is 1.
 	atOnce int
+	// built says that the cluster's programs must be built before: they are
+	// needed, or their build would disturb.
+	built bool
 }
 
 // rungTable lists the rungs in the order in which they run: what is quick and
@@ -38,8 +42,9 @@ func rungTable(root string, fuzz time.Duration) ([]rung, error) {
 	return []rung{
 		{name: kernelRung, steps: kernelSteps},
 		{name: vmRung, steps: func(t *tally) []step { return guestSteps(t, filepath.Join(root, "bin", "vm")) }},
+		{name: gateRung, steps: gateSteps, built: true},
 		{name: fuzzRung, steps: func(*tally) []step { return fuzzSteps(targets, fuzz) }, atOnce: fuzzAtOnce},
-		{name: clusterRung, steps: clusterSteps},
+		{name: clusterRung, steps: clusterSteps, built: true},
 	}, nil
 }
 
@@ -120,6 +125,12 @@ func guestSteps(t *tally, vm string) []step {
 		steps = append(steps, step{args: test("-timeout=15m", "-exec="+vm, "-run="+s.pattern()), packages: []string{s.pkg}})
 	}
 	return steps
+}
+
+// gateSteps measures how fast pods get their networks, with the machine to
+// itself.
+func gateSteps(*tally) []step {
+	return []step{{args: test("-tags=gate", "-run=^TestGate$", "-timeout=10m"), packages: []string{"./bench/gate"}}}
 }
 
 // clusterSteps runs one package at a time, for each has a whole cluster up.

@@ -184,11 +184,14 @@ func TestGuestRunsWhatWasSkipped(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	t.Chdir("../..")
-	if all, err := choose(nil, time.Second); err != nil || len(all) != 4 {
+	if all, err := choose(nil, time.Second); err != nil || len(all) != 5 {
 		t.Errorf("no name chose %d rungs, %v", len(all), err)
 	}
 	if one, err := choose([]string{clusterRung}, time.Second); err != nil || len(one) != 1 || one[0].name != clusterRung {
 		t.Errorf("%s chose %d rungs, %v", clusterRung, len(one), err)
+	}
+	if one, err := choose([]string{gateRung}, time.Second); err != nil || len(one) != 1 || !one[0].built {
+		t.Errorf("%s chose %d rungs, %v", gateRung, len(one), err)
 	}
 	for _, name := range []string{"attic", vmRung} {
 		if _, err := choose([]string{name}, time.Second); err == nil {
