@@ -18,11 +18,13 @@ import (
 	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/store"
+	"github.com/braid-cni/braid/trace"
 	"github.com/braid-cni/braid/wire"
 )
 
 // add plans, writes the plan down, carries it out, writes the results down and answers with the default network's.
 func (a *Agent) add(ctx context.Context, r *wire.Request) ([]byte, error) {
+	steps := trace.From(ctx)
 	config, warnings, err := netattach.ParseConfig(r.Config)
 	if err != nil {
 		return nil, invalid(types.ErrInvalidNetworkConfig, err.Error())
@@ -38,10 +40,12 @@ func (a *Agent) add(ctx context.Context, r *wire.Request) ([]byte, error) {
 	if err := a.clean(ctx, r); err != nil {
 		return nil, err
 	}
+	steps.Step("read the call")
 	pod, err := a.pod(ctx, r.Args)
 	if err != nil {
 		return nil, err
 	}
+	steps.Step("find the pod")
 	c, plan, err := a.attach(ctx, r, config, pod)
 	if err != nil {
 		err = podError(pod, err)
@@ -85,10 +89,12 @@ func (a *Agent) pod(ctx context.Context, args string) (*cluster.Pod, error) {
 // attach brings the container from a plan to committed results. When it fails, nothing is left, or the record says
 // what may be.
 func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Config, pod *cluster.Pod) (*store.Container, *netattach.Plan, error) {
+	steps := trace.From(ctx)
 	plan, err := a.plan(ctx, r, config, pod)
 	if err != nil {
 		return nil, nil, err
 	}
+	steps.Step("plan")
 	c := record(r, config, pod, plan)
 	// Held until the end, so that all who open it on the way share it. What is wrong with it, free says.
 	if sandbox, err := a.Kernel.Open(c.Netns); err == nil {
@@ -97,19 +103,23 @@ func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Co
 	if err := errors.Join(a.Delegator.Find(c), a.free(c)); err != nil {
 		return nil, nil, err
 	}
+	steps.Step("look at the sandbox")
 	if err := a.Store.Intend(c); err != nil {
 		return nil, nil, err
 	}
+	steps.Step("intend")
 	if err := a.describeDevices(plan); err != nil {
 		return nil, nil, a.forgetIf(true, c, err)
 	}
 	if undone, err := a.Delegator.Add(ctx, c); err != nil {
 		return nil, nil, a.forgetIf(undone, c, err)
 	}
+	steps.Step("route")
 	if err := a.commit(ctx, config, plan, c); err != nil {
 		undone := a.Delegator.Del(context.WithoutCancel(ctx), c, c.Netns) == nil
 		return nil, nil, a.forgetIf(undone, c, err)
 	}
+	steps.Step("commit")
 	return c, plan, nil
 }
 

@@ -54,6 +54,7 @@ type Agent struct {
 
 	mu      sync.Mutex
 	history history
+	traces  traces
 }
 
 var _ Handler = (*Agent)(nil)
@@ -105,7 +106,7 @@ func (a *Agent) dispatch(ctx context.Context, r *wire.Request) ([]byte, error) {
 // questions are what braidctl asks, beside the calls of CNI.
 func (a *Agent) questions() map[string]func(context.Context, *wire.Request) ([]byte, error) {
 	return map[string]func(context.Context, *wire.Request) ([]byte, error){
-		wire.Inspect: a.inspect, wire.InspectNode: a.inspectNode, wire.InspectNetwork: a.inspectNetwork,
+		wire.Inspect: a.inspect, wire.InspectNode: a.inspectNode, wire.InspectNetwork: a.inspectNetwork, wire.InspectTrace: a.inspectTrace,
 	}
 }
 
@@ -113,7 +114,7 @@ func (a *Agent) questions() map[string]func(context.Context, *wire.Request) ([]b
 func (a *Agent) carryOut(ctx context.Context, r *wire.Request) ([]byte, error) {
 	switch r.Command {
 	case "ADD":
-		return a.add(ctx, r)
+		return a.tracedAdd(ctx, r)
 	case "DEL":
 		return nil, a.del(ctx, r)
 	case "CHECK":

@@ -40,8 +40,16 @@ func (h *Health) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for health checks (is another agent running?): %w", err)
 	}
+	if err := serveHTTP(ctx, listener, h.mux(), h.Log); err != nil {
+		return fmt.Errorf("serve health checks: %w", err)
+	}
+	return nil
+}
+
+// serveHTTP serves until ctx is done.
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
-		Handler: h.mux(), ReadHeaderTimeout: headerWithin, ErrorLog: slog.NewLogLogger(h.Log.Handler(), slog.LevelWarn),
+		Handler: handler, ReadHeaderTimeout: headerWithin, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	stop := context.AfterFunc(ctx, func() {
 		drain, cancel := context.WithTimeout(context.Background(), drainWithin)
@@ -52,7 +60,7 @@ func (h *Health) Run(ctx context.Context) error {
 	})
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve health checks: %w", err)
+		return err
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/plugins/plugin"
 	"github.com/braid-cni/braid/store"
+	"github.com/braid-cni/braid/trace"
 )
 
 // A Teardown is one collection of what DELs remove, and the doing of it.
@@ -102,7 +103,11 @@ func (d *Delegator) attach(ctx context.Context, c *store.Container, i int) error
 		return err
 	}
 	start := time.Now()
+	steps := trace.From(ctx)
+	steps.About(a.IfName)
+	defer steps.About("")
 	result, err := d.chain(c, a, nil).AddNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
+	steps.Step("hand the result over")
 	d.observe("ADD", a, list, err, start)
 	if err != nil {
 		return err

@@ -86,6 +86,9 @@ type teardown struct {
 
 func (t *teardown) Links(names ...string)              { t.links = append(t.links, names...) }
 func (t *teardown) Then(f func(context.Context) error) { t.then = append(t.then, f) }
+func (t *teardown) Once(_ string, f func(context.Context) error) {
+	t.then = append(t.then, f)
+}
 func (t *teardown) Flush(ctx context.Context) error {
 	*t.calls = append(*t.calls, "FLUSH "+strings.Join(t.links, ","))
 	var errs []error

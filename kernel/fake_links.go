@@ -30,6 +30,38 @@ func (n *fakeNetns) Links() ([]Link, error) {
 	return links, nil
 }
 
+func (n *fakeNetns) SetGroup(group uint32, names []string) (found []string, err error) {
+	err = n.locked("set link group", func() error {
+		for _, name := range names {
+			if l, err := n.space.find(name); err == nil {
+				l.Link.Group = group
+				found = append(found, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return names, err
+	}
+	return found, nil
+}
+
+func (n *fakeNetns) Group(group uint32) ([]string, error) {
+	links, err := n.Links()
+	var names []string
+	for _, l := range links {
+		if l.Group == group {
+			names = append(names, l.Name)
+		}
+	}
+	return names, err
+}
+
+func (n *fakeNetns) Ports(bridge int) ([]Link, error) {
+	links, err := n.Links()
+	return slices.DeleteFunc(links, func(l Link) bool { return l.Master != bridge }), err
+}
+
 // view is a copy that shares nothing, with the operational state as the kernel would derive it.
 func (l *fakeLink) view() Link {
 	v := l.Link
@@ -78,8 +110,11 @@ func (n *fakeNetns) addVeth(v Veth) error {
 	}
 	mtu := orDefault(v.MTU)
 	near := n.space.add(Link{
-		Name: v.Name, Kind: "veth", MTU: mtu, MAC: v.MAC, Group: v.Group, Master: v.Master, Up: v.Up,
+		Name: v.Name, Kind: "veth", MTU: mtu, MAC: v.MAC, Group: v.Group, Master: v.Master, Up: v.Up, Alias: v.Alias,
 	})
+	if v.AltName != "" {
+		near.AltNames = []string{v.AltName}
+	}
 	near.peer = far.add(Link{Name: v.Peer, Kind: "veth", MTU: mtu, MAC: v.PeerMAC})
 	near.peer.peer = near
 	if v.Master != 0 {

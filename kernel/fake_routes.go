@@ -20,14 +20,33 @@ func (n *fakeNetns) Addresses(link int) ([]Address, error) {
 
 func (n *fakeNetns) AddAddress(link int, a Address) error {
 	return n.locked("add address", func() error {
-		l := n.space.links[link]
-		if l == nil {
-			return fmt.Errorf("add address %s to link %d: %w", a.Prefix, link, unix.ENODEV)
+		return n.space.addAddress(link, a)
+	})
+}
+
+func (s *fakeSpace) addAddress(link int, a Address) error {
+	l := s.links[link]
+	if l == nil {
+		return fmt.Errorf("add address %s to link %d: %w", a.Prefix, link, unix.ENODEV)
+	}
+	if slices.ContainsFunc(l.addresses, func(o Address) bool { return o.Prefix == a.Prefix }) {
+		return fmt.Errorf("add address %s to link %d: %w", a.Prefix, link, unix.EEXIST)
+	}
+	l.addresses = append(l.addresses, a)
+	return nil
+}
+
+func (n *fakeNetns) SetUp(link int, addresses ...Address) error {
+	return n.locked("set up", func() error {
+		for _, a := range addresses {
+			if err := n.space.addAddress(link, a); err != nil {
+				return err
+			}
 		}
-		if slices.ContainsFunc(l.addresses, func(o Address) bool { return o.Prefix == a.Prefix }) {
-			return fmt.Errorf("add address %s to link %d: %w", a.Prefix, link, unix.EEXIST)
+		if n.space.links[link] == nil {
+			return fmt.Errorf("set link %d up: %w", link, ErrNoLink)
 		}
-		l.addresses = append(l.addresses, a)
+		n.space.links[link].Up = true
 		return nil
 	})
 }

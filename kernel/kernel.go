@@ -54,12 +54,17 @@ type Links interface {
 	Link(name string) (Link, error)
 	// Links returns all links. An interrupted dump is repeated.
 	Links() ([]Link, error)
-	// AddVeth makes a pair in one message. It fails with EEXIST when either name is taken.
+	// AddVeth makes a pair with its marks, in one call, or nothing. It fails with EEXIST when either name is taken.
 	AddVeth(v Veth) error
 	// SetLink changes a link. The error wraps ErrNoLink when there is none of that name.
 	SetLink(name string, c LinkChange) error
 	// DelLink deletes a link, with the other end of a veth. That it is gone already is success.
 	DelLink(name string) error
+	// SetGroup puts links into a group, many in a call, and returns those that exist; when it fails, those too that may not
+	// have come into it.
+	SetGroup(group uint32, names []string) (found []string, err error)
+	// Group returns the names of the links of a group.
+	Group(group uint32) ([]string, error)
 	// DelGroup deletes all links of a group in one call. An empty group is success, group 0 is refused.
 	DelGroup(group uint32) error
 }
@@ -68,6 +73,9 @@ type Links interface {
 type Bridges interface {
 	// AddBridge fails with EEXIST when the name is taken.
 	AddBridge(b Bridge) error
+	// Ports returns the links that are ports of the bridge with that index. The kernel looks at all links for it, and tells of
+	// those only.
+	Ports(bridge int) ([]Link, error)
 	// Port reads a bridge port's flags and VLANs.
 	Port(name string) (Port, error)
 	// SetPort sets a bridge port's flags, and its VLANs unless they are nil.
@@ -79,6 +87,9 @@ type Addresses interface {
 	Addresses(link int) ([]Address, error)
 	// AddAddress fails with EEXIST when the link has the address.
 	AddAddress(link int, a Address) error
+	// SetUp gives a link addresses and sets it up, in that order and in one call. It fails as AddAddress does, and then
+	// leaves what it came to.
+	SetUp(link int, addresses ...Address) error
 	// DelAddress succeeds when the link does not have the address.
 	DelAddress(link int, p netip.Prefix) error
 }
@@ -163,6 +174,8 @@ type Veth struct {
 	Master int
 	// Up sets the near end up. The far end must be set up from its own namespace.
 	Up bool
+	// Alias and AltName are the near end's, of at most 255 and 127 bytes; empty for none.
+	Alias, AltName string
 }
 
 // A Bridge describes a bridge to be made, down. With a MAC given it keeps that MAC whatever ports come and go.

@@ -2,9 +2,12 @@ package kernel_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
+	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -95,6 +98,12 @@ pod0
 		}
 		if len(near.AltNames) != 1 || near.AltNames[0] != "braid0123456789.net" {
 			t.Errorf("alternative names: %q", near.AltNames)
+		}
+		if l, err := h.Link("braid0123456789.net"); l.Index != near.Index || err != nil {
+			t.Errorf("by its alternative name: %+v, %v", l, err)
+		}
+		if _, err := h.Link("a-name-that-is-too-long"); !errors.Is(err, kernel.ErrNoLink) {
+			t.Errorf("a name that is too long: %v", err)
 		}
 		err := h.AddVeth(kernel.Veth{Name: "other", MAC: kernel.RandomMAC(), Peer: "eth0", PeerMAC: kernel.RandomMAC(), PeerNetns: pod})
 		if !errors.Is(err, fs.ErrExist) {
@@ -247,5 +256,91 @@ func TestHook(t *testing.T) {
 		if len(points) != 4 || points[0] != "before add bridge" || points[3] != "after delete link" {
 			t.Errorf("points: %q", points)
 		}
+	})
+}
+
+// A pair comes with its marks or not at all.
+func TestVethMarks(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		podPath := w.Netns(t)
+		h, pod := host(t, w), open(t, w, podPath)
+		v := kernel.Veth{
+			Name: "braid0123456789", MAC: kernel.RandomMAC(), Peer: "eth0", PeerMAC: kernel.RandomMAC(), PeerNetns: pod,
+			Alias: "ns/pod eth0 net", AltName: "braid0123456789.net",
+		}
+		must(t, h.AddVeth(v))
+		near, far := link(t, h, v.Name), link(t, pod, "eth0")
+		if near.Alias != v.Alias || len(near.AltNames) != 1 || near.AltNames[0] != v.AltName {
+			t.Errorf("alias %q, alternative names %q", near.Alias, near.AltNames)
+		}
+		if near.Peer != far.Index || near.MAC.String() != v.MAC.String() || far.MAC.String() != v.PeerMAC.String() {
+			t.Errorf("near end %+v, far end %+v", near, far)
+		}
+		if !w.Real {
+			return
+		}
+		second := kernel.Veth{
+			Name: "second", MAC: kernel.RandomMAC(), Peer: "net1", PeerMAC: kernel.RandomMAC(), PeerNetns: pod,
+			Alias: "ns/pod net1 net", AltName: v.AltName, // which the kernel refuses: another link has it
+		}
+		if err := h.AddVeth(second); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("marks that are taken: %v", err)
+		}
+		if _, err := h.Link("second"); !errors.Is(err, kernel.ErrNoLink) {
+			t.Errorf("the pair without its marks: %v", err)
+		}
+	})
+}
+
+// Addresses and the link's being up come in one call; what is refused is named.
+func TestSetUp(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		podPath := w.Netns(t)
+		pair(t, w, podPath, "braid0123456789", "10.1.0.2/24")
+		pod := open(t, w, podPath)
+		must(t, pod.SetLink("eth0", kernel.LinkChange{Down: true}))
+		index := link(t, pod, "eth0").Index
+		must(t, pod.SetUp(index, kernel.Address{Prefix: prefix("10.2.0.2/24")}, kernel.Address{Prefix: prefix("fd00::2/64"), NoDAD: true}))
+		want(t, "pod", w.Dump(t, podPath)[len(w.Dump(t)):], `pod0
+  address eth0 10.1.0.2/24
+  address eth0 10.2.0.2/24
+  address eth0 fd00::2/64
+  link eth0 veth mtu 1400 up
+`)
+		err := pod.SetUp(index, kernel.Address{Prefix: prefix("10.3.0.2/24")}, kernel.Address{Prefix: prefix("10.2.0.2/24")})
+		if !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "10.2.0.2/24") {
+			t.Errorf("an address that is there: %v", err)
+		}
+		if err := pod.SetUp(999); !errors.Is(err, kernel.ErrNoLink) {
+			t.Errorf("no such link: %v", err)
+		}
+	})
+}
+
+// Messages of many goroutines on one socket get their own answers.
+func TestSocketIsShared(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		h := host(t, w)
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				name := fmt.Sprint("dev", i)
+				for range 4 {
+					if err := h.AddBridge(kernel.Bridge{Name: name, MAC: kernel.RandomMAC()}); err != nil {
+						t.Error(err)
+					}
+					if l, err := h.Link(name); err != nil || l.Name != name {
+						t.Errorf("asked for %s, got %q, %v", name, l.Name, err)
+					}
+					if err := h.DelLink(name); err != nil {
+						t.Error(err)
+					}
+					if _, err := h.Link(name); !errors.Is(err, kernel.ErrNoLink) {
+						t.Errorf("%s after its end: %v", name, err)
+					}
+				}
+			})
+		}
+		all.Wait()
 	})
 }

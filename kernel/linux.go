@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
@@ -48,13 +48,19 @@ func New(o Options) Kernel {
 	if o.Root == "" {
 		o.Root = "/"
 	}
-	return &linux{Options: o, idle: make(chan *linuxNetns, maxIdle)}
+	k := &linux{Options: o, idle: make(chan *linuxNetns, maxIdle)}
+	k.host, k.home = sync.OnceValues(k.statHost), sync.OnceValues(openHome)
+	return k
 }
 
 type linux struct {
 	Options
 	// nft is the host's, kept open between calls.
 	nft nftSocket
+	// host tells the host's namespace from others, asked for once: a process does not change its own.
+	host func() (os.FileInfo, error)
+	// home is the process's own namespace, opened at its first use and never closed.
+	home func() (*os.File, error)
 	// idle are closed views of the process's own namespace, for the next Host.
 	idle chan *linuxNetns
 	// shared are the open views of other namespaces, by path.
@@ -81,6 +87,10 @@ func (k *linux) hostFile() (*os.File, error) {
 	if k.HostNetns != "" {
 		return OpenNetns("/", k.HostNetns)
 	}
+	return openHome()
+}
+
+func openHome() (*os.File, error) {
 	file, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
 		return nil, fmt.Errorf("open own network namespace: %w", err)
@@ -109,20 +119,28 @@ func (k *linux) openPath(path string) (*linuxNetns, error) {
 }
 
 func (k *linux) isHost(file *os.File) (bool, error) {
-	host, err := k.hostFile()
-	if err != nil {
-		return false, err
-	}
-	defer host.Close()
 	a, err := file.Stat()
 	if err != nil {
 		return false, fmt.Errorf("stat %q: %w", file.Name(), err)
 	}
-	b, err := host.Stat()
+	b, err := k.host()
 	if err != nil {
-		return false, fmt.Errorf("stat the host's network namespace: %w", err)
+		return false, err
 	}
 	return os.SameFile(a, b), nil
+}
+
+func (k *linux) statHost() (os.FileInfo, error) {
+	file, err := k.hostFile()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("stat the host's network namespace: %w", err)
+	}
+	return info, nil
 }
 
 func (k *linux) open(file *os.File, own bool, nft *nftSocket) (*linuxNetns, error) {
@@ -130,12 +148,14 @@ func (k *linux) open(file *os.File, own bool, nft *nftSocket) (*linuxNetns, erro
 	if !own {
 		at = netns.NsHandle(file.Fd())
 	}
-	handle, err := netlink.NewHandleAt(at, unix.NETLINK_ROUTE)
+	route, err := openRouteSocket(at)
 	if err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("open route netlink in %q: %w", file.Name(), err)
 	}
-	return &linuxNetns{Options: k.Options, kernel: k, file: file, own: own, at: at, handle: handle, nft: nft}, nil
+	n := &linuxNetns{Options: k.Options, kernel: k, file: file, own: own, at: at, route: route, nft: nft}
+	n.library = sync.OnceValues(func() (*netlink.Handle, error) { return netlink.NewHandleAt(at, unix.NETLINK_ROUTE) })
+	return n, nil
 }
 
 // A linuxNetns reaches its namespace through sockets that were opened in it, so no goroutine has to move there.
@@ -144,14 +164,23 @@ type linuxNetns struct {
 	kernel *linux
 	file   *os.File
 	// own says that this is the process's own namespace.
-	own    bool
-	at     netns.NsHandle
-	handle *netlink.Handle
-	nft    *nftSocket
+	own   bool
+	at    netns.NsHandle
+	route *routeSocket
+	nft   *nftSocket
+	// library opens the library's own socket at its first use: what every ADD needs goes through route.
+	library func() (*netlink.Handle, error)
+	used    atomic.Bool
+}
 
-	mu sync.Mutex
-	// sockets are for messages that the library has no call for; opened at first use.
-	sockets map[int]*nl.SocketHandle
+// handle is the library's.
+func (n *linuxNetns) handle() (*netlink.Handle, error) {
+	n.used.Store(true)
+	h, err := n.library()
+	if err != nil {
+		return nil, fmt.Errorf("open route netlink: %w", err)
+	}
+	return h, nil
 }
 
 // Close keeps the view of the process's own namespace for the next who asks for it.
@@ -167,13 +196,12 @@ func (n *linuxNetns) Close() error {
 }
 
 func (n *linuxNetns) close() error {
-	n.handle.Close()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, s := range n.sockets {
-		s.Close()
+	n.route.close()
+	if n.used.Load() {
+		if h, err := n.library(); err == nil {
+			h.Close()
+		}
 	}
-	n.sockets = nil
 	if n.nft != &n.kernel.nft {
 		n.nft.close()
 	}
@@ -181,22 +209,6 @@ func (n *linuxNetns) close() error {
 }
 
 func (n *linuxNetns) fd() int { return int(n.file.Fd()) }
-
-// request starts a route message that asks for an acknowledgement.
-func (n *linuxNetns) request(kind, flags int) (*nl.NetlinkRequest, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.sockets == nil {
-		socket, err := nl.GetNetlinkSocketAt(n.at, netns.None(), unix.NETLINK_ROUTE)
-		if err != nil {
-			return nil, fmt.Errorf("open route netlink: %w", err)
-		}
-		n.sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}
-	}
-	req := nl.NewNetlinkRequest(kind, flags|unix.NLM_F_ACK)
-	req.Sockets = n.sockets
-	return req, nil
-}
 
 // dump repeats a listing until the kernel says that nothing changed during it.
 func dump[T any](list func() (T, error)) (T, error) {

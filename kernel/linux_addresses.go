@@ -7,12 +7,17 @@ import (
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
 func (n *linuxNetns) Addresses(link int) ([]Address, error) {
+	h, err := n.handle()
+	if err != nil {
+		return nil, err
+	}
 	found, err := dump(func() ([]netlink.Addr, error) {
-		return n.handle.AddrList(device(link), netlink.FAMILY_ALL)
+		return h.AddrList(device(link), netlink.FAMILY_ALL)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list addresses of link %d: %w", link, err)
@@ -30,20 +35,70 @@ func (n *linuxNetns) Addresses(link int) ([]Address, error) {
 }
 
 func (n *linuxNetns) AddAddress(link int, a Address) error {
-	addr := &netlink.Addr{IPNet: ipNet(a.Prefix)}
-	if a.NoDAD && a.Prefix.Addr().Is6() {
-		addr.Flags = unix.IFA_F_NODAD
-	}
-	err := n.change("add address", func() error { return n.handle.AddrAdd(device(link), addr) })
+	err := n.change("add address", func() error { return n.execute(addressMessage(link, a)) })
 	if err != nil {
 		return fmt.Errorf("add address %s to link %d: %w", a.Prefix, link, err)
 	}
 	return nil
 }
 
+// addressMessage gives IPv4 its broadcast address, as ip-address(8) and the reference plugins do, where the subnet has room
+// for one (RFC 3021).
+func addressMessage(link int, a Address) *nl.NetlinkRequest {
+	req := message(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+	addr := a.Prefix.Addr()
+	msg := nl.NewIfAddrmsg(unix.AF_INET)
+	if addr.Is6() {
+		msg.Family = unix.AF_INET6
+		if a.NoDAD {
+			msg.Flags = unix.IFA_F_NODAD
+		}
+	}
+	msg.Prefixlen, msg.Index = uint8(a.Prefix.Bits()), uint32(link)
+	req.AddData(msg)
+	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, addr.AsSlice()))
+	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, addr.AsSlice()))
+	if addr.Is4() && a.Prefix.Bits() < 31 {
+		req.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, lastOf(a.Prefix)))
+	}
+	return req
+}
+
+func (n *linuxNetns) SetUp(link int, addresses ...Address) error {
+	var messages []*nl.NetlinkRequest
+	for _, a := range addresses {
+		messages = append(messages, addressMessage(link, a))
+	}
+	up := linkMessage(true, false, false)
+	up.Index = int32(link)
+	messages = append(messages, message(unix.RTM_SETLINK, 0))
+	messages[len(addresses)].AddData(up)
+	var answers []answer
+	err := n.change("set up", func() (err error) {
+		answers, err = n.route.exchange(messages...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("set link %d up: %w", link, err)
+	}
+	for i, a := range answers {
+		switch {
+		case a.err != nil && i < len(addresses):
+			return fmt.Errorf("add address %s to link %d: %w", addresses[i].Prefix, link, a.err)
+		case a.err != nil:
+			return fmt.Errorf("set link %d up: %w", link, linkError(a.err))
+		}
+	}
+	return nil
+}
+
 func (n *linuxNetns) DelAddress(link int, p netip.Prefix) error {
+	h, err := n.handle()
+	if err != nil {
+		return err
+	}
 	addr := &netlink.Addr{IPNet: ipNet(p)}
-	err := n.change("delete address", func() error { return n.handle.AddrDel(device(link), addr) })
+	err = n.change("delete address", func() error { return h.AddrDel(device(link), addr) })
 	if err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 		return fmt.Errorf("delete address %s of link %d: %w", p, link, err)
 	}

@@ -16,7 +16,11 @@ func (n *linuxNetns) AddBridge(b Bridge) error {
 	if b.VLANFiltering {
 		bridge.VlanFiltering = &b.VLANFiltering
 	}
-	err := n.change("add bridge", func() error { return n.handle.LinkAdd(bridge) })
+	h, err := n.handle()
+	if err != nil {
+		return err
+	}
+	err = n.change("add bridge", func() error { return h.LinkAdd(bridge) })
 	if b.VLANFiltering && errors.Is(err, unix.EOPNOTSUPP) {
 		err = ErrNoVLANFiltering
 	}
@@ -27,15 +31,19 @@ func (n *linuxNetns) AddBridge(b Bridge) error {
 }
 
 func (n *linuxNetns) Port(name string) (Port, error) {
-	link, err := n.handle.LinkByName(name)
+	link, err := n.getLink(name)
 	if err != nil {
 		return Port{}, fmt.Errorf("read bridge port %q: %w", name, linkError(err))
 	}
-	info, err := dump(func() (netlink.Protinfo, error) { return n.handle.LinkGetProtinfo(link) })
+	h, err := n.handle()
+	if err != nil {
+		return Port{}, err
+	}
+	info, err := dump(func() (netlink.Protinfo, error) { return h.LinkGetProtinfo(link) })
 	if err != nil {
 		return Port{}, fmt.Errorf("read flags of bridge port %q: %w", name, err)
 	}
-	members, err := dump(n.handle.BridgeVlanList)
+	members, err := dump(h.BridgeVlanList)
 	if err != nil {
 		return Port{}, fmt.Errorf("read vlans of bridge port %q: %w", name, err)
 	}
@@ -47,7 +55,7 @@ func (n *linuxNetns) Port(name string) (Port, error) {
 }
 
 func (n *linuxNetns) SetPort(name string, p Port) error {
-	link, err := n.handle.LinkByName(name)
+	link, err := n.getLink(name)
 	if err != nil {
 		return fmt.Errorf("set bridge port %q: %w", name, linkError(err))
 	}
@@ -68,10 +76,7 @@ func (n *linuxNetns) SetPort(name string, p Port) error {
 }
 
 func (n *linuxNetns) setFlags(link netlink.Link, p Port) error {
-	req, err := n.request(unix.RTM_SETLINK, 0)
-	if err != nil {
-		return err
-	}
+	req := message(unix.RTM_SETLINK, 0)
 	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
 	msg.Index = int32(link.Attrs().Index)
 	req.AddData(msg)
@@ -79,13 +84,16 @@ func (n *linuxNetns) setFlags(link netlink.Link, p Port) error {
 	flags.AddRtAttr(nl.IFLA_BRPORT_MODE, flag(p.Hairpin))
 	flags.AddRtAttr(nl.IFLA_BRPORT_ISOLATED, flag(p.Isolated))
 	req.AddData(flags)
-	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
-	return err
+	return n.execute(req)
 }
 
 // setVLANs deletes first: a PVID that is set later replaces one that is there.
 func (n *linuxNetns) setVLANs(link netlink.Link, want []VLAN) error {
-	members, err := dump(n.handle.BridgeVlanList)
+	h, err := n.handle()
+	if err != nil {
+		return err
+	}
+	members, err := dump(h.BridgeVlanList)
 	if err != nil {
 		return err
 	}
@@ -97,12 +105,12 @@ func (n *linuxNetns) setVLANs(link netlink.Link, want []VLAN) error {
 		if keep[v.Vid] {
 			continue
 		}
-		if err := n.handle.BridgeVlanDel(link, v.Vid, false, false, false, true); err != nil {
+		if err := h.BridgeVlanDel(link, v.Vid, false, false, false, true); err != nil {
 			return fmt.Errorf("delete vlan %d: %w", v.Vid, err)
 		}
 	}
 	for _, v := range want {
-		if err := n.handle.BridgeVlanAdd(link, v.ID, v.PVID, v.Untagged, false, true); err != nil {
+		if err := h.BridgeVlanAdd(link, v.ID, v.PVID, v.Untagged, false, true); err != nil {
 			return fmt.Errorf("add vlan %d: %w", v.ID, err)
 		}
 	}

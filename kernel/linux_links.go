@@ -10,16 +10,43 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// skipStats is RTEXT_FILTER_SKIP_STATS: counters are half of what the kernel says of a link (Linux 4.4).
+const skipStats = 1 << 3
+
 func (n *linuxNetns) Link(name string) (Link, error) {
-	link, err := n.handle.LinkByName(name)
+	link, err := n.getLink(name)
 	if err != nil {
 		return Link{}, fmt.Errorf("find link %q: %w", name, linkError(err))
 	}
 	return fromLink(link), nil
 }
 
+// getLink takes a name that is too long for a link's own for an alternative one.
+func (n *linuxNetns) getLink(name string) (netlink.Link, error) {
+	kind := unix.IFLA_IFNAME
+	if len(name) >= unix.IFNAMSIZ {
+		kind = unix.IFLA_ALT_IFNAME
+	}
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+	req.AddData(nl.NewRtAttr(kind, nl.ZeroTerminated(name)))
+	answers, err := n.route.exchange(req)
+	if err != nil {
+		return nil, err
+	}
+	if answers[0].err != nil {
+		return nil, answers[0].err
+	}
+	return netlink.LinkDeserialize(nil, answers[0].data)
+}
+
 func (n *linuxNetns) Links() ([]Link, error) {
-	found, err := dump(n.handle.LinkList)
+	h, err := n.handle()
+	if err != nil {
+		return nil, err
+	}
+	found, err := dump(h.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list links: %w", err)
 	}
@@ -30,20 +57,39 @@ func (n *linuxNetns) Links() ([]Link, error) {
 	return links, nil
 }
 
+// AddVeth sends the marks along with the pair. They are refused only of a pair that is there, which then goes again.
 func (n *linuxNetns) AddVeth(v Veth) error {
-	err := n.change("add veth", func() error {
-		req, err := n.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
-		if err != nil {
-			return err
-		}
-		if err := vethMessage(req, v); err != nil {
-			return err
-		}
-		_, err = req.Execute(unix.NETLINK_ROUTE, 0)
-		return err
-	})
+	pair := message(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+	if err := vethMessage(pair, v); err != nil {
+		return fmt.Errorf("add veth %q with peer %q: %w", v.Name, v.Peer, err)
+	}
+	messages := []*nl.NetlinkRequest{pair}
+	if v.Alias != "" {
+		messages = append(messages, aliasMessage(v.Name, v.Alias))
+	}
+	if v.AltName != "" {
+		messages = append(messages, altNameMessage(v.Name, v.AltName))
+	}
+	err := n.change("add veth", func() error { return n.allOrNothing(v.Name, messages) })
 	if err != nil {
 		return fmt.Errorf("add veth %q with peer %q: %w", v.Name, v.Peer, err)
+	}
+	return nil
+}
+
+// allOrNothing deletes the link that the first message makes when one of the others is refused.
+func (n *linuxNetns) allOrNothing(name string, messages []*nl.NetlinkRequest) error {
+	answers, err := n.route.exchange(messages...)
+	if err != nil {
+		return err
+	}
+	if answers[0].err != nil {
+		return answers[0].err
+	}
+	for _, a := range answers[1:] {
+		if a.err != nil {
+			return errors.Join(fmt.Errorf("mark it: %w", a.err), n.deleteLink(name))
+		}
 	}
 	return nil
 }
@@ -108,14 +154,11 @@ func (n *linuxNetns) SetLink(name string, c LinkChange) error {
 		if err := n.setOthers(name, c); err != nil {
 			return err
 		}
-		req, err := n.request(unix.RTM_SETLINK, 0)
-		if err != nil {
-			return err
-		}
+		req := message(unix.RTM_SETLINK, 0)
 		msg := linkMessage(c.Up, c.Down, c.Promisc)
 		newName := name
 		if c.Name != "" {
-			link, err := n.handle.LinkByName(name)
+			link, err := n.getLink(name)
 			if err != nil {
 				return err
 			}
@@ -124,8 +167,7 @@ func (n *linuxNetns) SetLink(name string, c LinkChange) error {
 		req.AddData(msg)
 		req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(newName)))
 		changeAttributes(req, c)
-		_, err = req.Execute(unix.NETLINK_ROUTE, 0)
-		return err
+		return n.execute(req)
 	})
 	if err != nil {
 		return fmt.Errorf("set link %q: %w", name, linkError(err))
@@ -166,17 +208,14 @@ func (n *linuxNetns) setOthers(name string, c LinkChange) error {
 
 // filterVLANs uses RTM_NEWLINK: RTM_SETLINK ignores what is particular to a kind of link.
 func (n *linuxNetns) filterVLANs(name string) error {
-	req, err := n.request(unix.RTM_NEWLINK, 0)
-	if err != nil {
-		return err
-	}
+	req := message(unix.RTM_NEWLINK, 0)
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
 	info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(nl.IFLA_BR_VLAN_FILTERING, []byte{1})
 	req.AddData(info)
-	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+	err := n.execute(req)
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return ErrNoVLANFiltering
 	}
@@ -185,52 +224,60 @@ func (n *linuxNetns) filterVLANs(name string) error {
 
 // addAltName takes a name that exists for success: only this link can have it, since ours contain its name.
 func (n *linuxNetns) addAltName(name, alt string) error {
-	req, err := n.request(unix.RTM_NEWLINKPROP, 0)
-	if err != nil {
-		return err
-	}
-	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
-	list := nl.NewRtAttr(unix.IFLA_PROP_LIST|unix.NLA_F_NESTED, nil)
-	list.AddRtAttr(unix.IFLA_ALT_IFNAME, nl.ZeroTerminated(alt))
-	req.AddData(list)
-	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
+	err := n.execute(altNameMessage(name, alt))
 	if errors.Is(err, unix.EEXIST) {
 		return nil
 	}
 	return err
 }
 
+func altNameMessage(name, alt string) *nl.NetlinkRequest {
+	req := message(unix.RTM_NEWLINKPROP, 0)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+	list := nl.NewRtAttr(unix.IFLA_PROP_LIST|unix.NLA_F_NESTED, nil)
+	list.AddRtAttr(unix.IFLA_ALT_IFNAME, nl.ZeroTerminated(alt))
+	req.AddData(list)
+	return req
+}
+
+// aliasMessage is one of its own: what makes a link takes no alias.
+func aliasMessage(name, alias string) *nl.NetlinkRequest {
+	req := message(unix.RTM_SETLINK, 0)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias)))
+	return req
+}
+
 func (n *linuxNetns) DelLink(name string) error {
-	err := n.change("delete link", func() error {
-		req, err := n.request(unix.RTM_DELLINK, 0)
-		if err != nil {
-			return err
-		}
-		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-		req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
-		_, err = req.Execute(unix.NETLINK_ROUTE, 0)
-		return err
-	})
-	if err != nil && !errors.Is(err, unix.ENODEV) {
+	if err := n.change("delete link", func() error { return n.deleteLink(name) }); err != nil {
 		return fmt.Errorf("delete link %q: %w", name, err)
 	}
 	return nil
 }
 
+func (n *linuxNetns) deleteLink(name string) error {
+	return n.deleteLinks(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+}
+
 func (n *linuxNetns) DelGroup(group uint32) error {
 	err := n.change("delete link group", func() error {
-		req, err := n.request(unix.RTM_DELLINK, 0)
-		if err != nil {
-			return err
-		}
-		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-		req.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
-		_, err = req.Execute(unix.NETLINK_ROUTE, 0)
-		return err
+		return n.deleteLinks(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
 	})
-	if err != nil && !errors.Is(err, unix.ENODEV) {
+	if err != nil {
 		return fmt.Errorf("delete link group %d: %w", group, err)
+	}
+	return nil
+}
+
+// deleteLinks takes it for success that there are none.
+func (n *linuxNetns) deleteLinks(which *nl.RtAttr) error {
+	req := message(unix.RTM_DELLINK, 0)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(which)
+	if err := n.execute(req); err != nil && !errors.Is(err, unix.ENODEV) {
+		return err
 	}
 	return nil
 }

@@ -9,8 +9,12 @@ import (
 )
 
 func (n *linuxNetns) Neighbours(link int) ([]Neighbour, error) {
+	h, err := n.handle()
+	if err != nil {
+		return nil, err
+	}
 	found, err := dump(func() ([]netlink.Neigh, error) {
-		return n.handle.NeighList(link, netlink.FAMILY_ALL)
+		return h.NeighList(link, netlink.FAMILY_ALL)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list neighbours of link %d: %w", link, err)
@@ -25,7 +29,11 @@ func (n *linuxNetns) Neighbours(link int) ([]Neighbour, error) {
 }
 
 func (n *linuxNetns) SetNeighbour(e Neighbour) error {
-	err := n.change("set neighbour", func() error { return n.handle.NeighSet(toNeighbour(e)) })
+	h, err := n.handle()
+	if err != nil {
+		return err
+	}
+	err = n.change("set neighbour", func() error { return h.NeighSet(toNeighbour(e)) })
 	if err != nil {
 		return fmt.Errorf("set neighbour %s of link %d: %w", e.Addr, e.Link, err)
 	}
@@ -33,7 +41,11 @@ func (n *linuxNetns) SetNeighbour(e Neighbour) error {
 }
 
 func (n *linuxNetns) DelNeighbour(e Neighbour) error {
-	err := n.change("delete neighbour", func() error { return n.handle.NeighDel(toNeighbour(e)) })
+	h, err := n.handle()
+	if err != nil {
+		return err
+	}
+	err = n.change("delete neighbour", func() error { return h.NeighDel(toNeighbour(e)) })
 	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("delete neighbour %s of link %d: %w", e.Addr, e.Link, err)
 	}

@@ -11,11 +11,15 @@ import (
 )
 
 func (n *linuxNetns) Routes(table int) ([]Route, error) {
+	h, err := n.handle()
+	if err != nil {
+		return nil, err
+	}
 	filter := &netlink.Route{Table: mainIfZero(table)}
 	var routes []Route
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		found, err := dump(func() ([]netlink.Route, error) {
-			return n.handle.RouteListFiltered(family, filter, netlink.RT_FILTER_TABLE)
+			return h.RouteListFiltered(family, filter, netlink.RT_FILTER_TABLE)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("list routes of table %d: %w", filter.Table, err)
@@ -30,7 +34,11 @@ func (n *linuxNetns) Routes(table int) ([]Route, error) {
 }
 
 func (n *linuxNetns) AddRoute(r Route) error {
-	err := n.change("add route", func() error { return n.handle.RouteAddEcmp(toRoute(r)) })
+	h, err := n.handle()
+	if err != nil {
+		return err
+	}
+	err = n.change("add route", func() error { return h.RouteAddEcmp(toRoute(r)) })
 	if err != nil {
 		return fmt.Errorf("add route %s: %w", r, err)
 	}
@@ -38,7 +46,11 @@ func (n *linuxNetns) AddRoute(r Route) error {
 }
 
 func (n *linuxNetns) DelRoute(r Route) error {
-	err := n.change("delete route", func() error { return n.handle.RouteDel(toRoute(r)) })
+	h, err := n.handle()
+	if err != nil {
+		return err
+	}
+	err = n.change("delete route", func() error { return h.RouteDel(toRoute(r)) })
 	if err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("delete route %s: %w", r, err)
 	}

@@ -3,13 +3,13 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 func (n *linuxNetns) Sysctl(name string) (string, error) {
@@ -37,53 +37,61 @@ func (n *linuxNetns) SetSysctls(settings ...Setting) error {
 	})
 }
 
+// writeSysctl leaves a value alone that is right: /proc/sys may be read-only, and forwarding set anew resets others.
 func (n *linuxNetns) writeSysctl(s Setting) error {
-	path := n.sysctlPath(s.Name)
-	now, err := os.ReadFile(path)
-	if s.Optional && errors.Is(err, fs.ErrNotExist) {
+	// Without O_CREAT a name that does not exist is ENOENT.
+	fd, err := unix.Open(n.sysctlPath(s.Name), unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) && s.Optional {
 		return nil
 	}
-	// A value that is right is not written: /proc/sys may be read-only, and forwarding set anew resets others.
-	if err == nil && strings.TrimSpace(string(now)) == s.Value {
-		return nil
+	if errors.Is(err, unix.EROFS) {
+		return n.readOnly(s, err)
 	}
-	// Without O_CREATE a name that does not exist is ENOENT.
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(s.Value)
-	return errors.Join(err, file.Close())
+	defer unix.Close(fd)
+	var now [64]byte
+	if length, err := unix.Pread(fd, now[:], 0); err == nil && strings.TrimSpace(string(now[:length])) == s.Value {
+		return nil
+	}
+	_, err = unix.Pwrite(fd, []byte(s.Value), 0)
+	return err
+}
+
+// readOnly is success when the value that cannot be written is the right one.
+func (n *linuxNetns) readOnly(s Setting, cause error) error {
+	now, err := os.ReadFile(n.sysctlPath(s.Name))
+	if err == nil && strings.TrimSpace(string(now)) == s.Value {
+		return nil
+	}
+	return cause
 }
 
 func (n *linuxNetns) sysctlPath(name string) string {
 	return filepath.Join(n.Root, "proc/sys", name)
 }
 
-// do runs f on a thread that is in the namespace: /proc/sys/net shows the namespace of the thread that looks.
+// do runs f on this thread in the namespace: /proc/sys/net shows the namespace of the thread that looks. Another thread would
+// have to be woken, which takes longer than all that is done there. A thread that cannot come back stays locked to its
+// goroutine, with which the runtime ends it; what is done until then goes by sockets that were opened before.
 func (n *linuxNetns) do(f func() error) error {
 	if n.own {
 		return f()
 	}
-	done := make(chan error, 1)
-	go func() { done <- inNetns(n.at, f) }()
-	return <-done
-}
-
-// inNetns leaves the thread locked when it cannot come back: the runtime then ends it with the goroutine.
-func inNetns(at netns.NsHandle, f func() error) error {
-	runtime.LockOSThread()
-	home, err := netns.Get()
+	home, err := n.kernel.home()
 	if err != nil {
-		return fmt.Errorf("open the thread's network namespace: %w", err)
+		return err
 	}
-	defer home.Close()
-	if err := netns.Set(at); err != nil {
+	runtime.LockOSThread()
+	if err := netns.Set(n.at); err != nil {
+		runtime.UnlockOSThread()
 		return fmt.Errorf("enter network namespace: %w", err)
 	}
 	err = f()
-	if netns.Set(home) == nil {
-		runtime.UnlockOSThread()
+	if back := netns.Set(netns.NsHandle(home.Fd())); back != nil {
+		return errors.Join(err, fmt.Errorf("leave network namespace: %w", back))
 	}
+	runtime.UnlockOSThread()
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 )
 
@@ -14,25 +15,36 @@ const groupTries = 5
 // A Teardown collects links to be deleted and what may be done only after they are gone. It serves many
 // attachments and may be filled from many goroutines.
 type Teardown struct {
-	remove func(ctx context.Context, names []string) error
+	// carryOut does the work, together with that of others.
+	carryOut func(context.Context, *work) error
 
 	mu       sync.Mutex
-	names    []string
+	work     work
 	releases []func(context.Context) error
 }
 
 // NewTeardown returns a Teardown of its own; Reaper.Teardown returns one that shares kernel calls with others.
 func NewTeardown(k Kernel) *Teardown {
-	return &Teardown{remove: func(_ context.Context, names []string) error {
-		return errorOf(removeLinks(k, names), names)
+	return &Teardown{carryOut: func(ctx context.Context, w *work) error {
+		done := removeAll(ctx, k, w)
+		return done.errorOf(w)
 	}}
 }
 
-// Links hands over host-side links by name. A name that does not exist counts as removed.
+// Links hands over host-side links by name. A name that does not exist counts as removed. The nftables elements that they own
+// go with them.
 func (t *Teardown) Links(names ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.names = append(t.names, names...)
+	t.work.links = append(t.work.links, names...)
+}
+
+// Once hands over what is to be done once for all attachments that name the same key, after their links are gone and before
+// anything is released: such as looking whether a bridge is empty.
+func (t *Teardown) Once(key string, f func(context.Context) error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.work.once(key, f)
 }
 
 // Then hands over what may be done only after the links are gone.
@@ -42,16 +54,16 @@ func (t *Teardown) Then(release func(context.Context) error) {
 	t.releases = append(t.releases, release)
 }
 
-// Flush deletes the links, about 20 ms whatever their number, and then runs what Then collected, in order; all
-// of it even if one fails, with the errors joined. When a link could not be deleted, or ctx ends before it is
+// Flush deletes the links, about 20 ms whatever their number, then does what Once and then what Then collected, in order;
+// all of it even if one fails, with the errors joined. When a link could not be deleted, or ctx ends before it is
 // known that all are, nothing is released. The Teardown is empty afterwards.
 func (t *Teardown) Flush(ctx context.Context) error {
 	t.mu.Lock()
-	names, releases := t.names, t.releases
-	t.names, t.releases = nil, nil
+	w, releases := t.work, t.releases
+	t.work, t.releases = work{}, nil
 	t.mu.Unlock()
-	if len(names) > 0 {
-		if err := t.remove(ctx, names); err != nil {
+	if !w.empty() {
+		if err := t.carryOut(ctx, &w); err != nil {
 			return err
 		}
 	}
@@ -89,7 +101,7 @@ func removeLinks(k Kernel, names []string) map[string]error {
 func removeTogether(n Netns, names []string) (left []string, err error) {
 	for range groupTries {
 		group := rand.Uint32() | 1<<31
-		if left, err = moveTo(n, group, names); err != nil || len(left) == 0 {
+		if left, err = n.SetGroup(group, names); err != nil || len(left) == 0 {
 			return left, err
 		}
 		strangers, err := strangersIn(n, group, left)
@@ -103,34 +115,14 @@ func removeTogether(n Netns, names []string) (left []string, err error) {
 	return left, fmt.Errorf("find an unused link group in %d tries", groupTries)
 }
 
-// moveTo puts links into a group and returns those that exist.
-func moveTo(n Netns, group uint32, names []string) ([]string, error) {
-	var moved []string
-	for i, name := range names {
-		err := n.SetLink(name, LinkChange{Group: group})
-		if errors.Is(err, ErrNoLink) {
-			continue
-		}
-		if err != nil {
-			return append(moved, names[i:]...), err
-		}
-		moved = append(moved, name)
-	}
-	return moved, nil
-}
-
 // strangersIn tells whether a group holds links other than those named. They would be deleted with them.
 func strangersIn(n Netns, group uint32, names []string) (bool, error) {
-	ours := make(map[string]bool, len(names))
-	for _, name := range names {
-		ours[name] = true
-	}
-	links, err := n.Links()
+	members, err := n.Group(group)
 	if err != nil {
 		return false, err
 	}
-	for _, l := range links {
-		if l.Group == group && !ours[l.Name] {
+	for _, member := range members {
+		if !slices.Contains(names, member) {
 			return true, nil
 		}
 	}
@@ -143,15 +135,4 @@ func allFail(names []string, err error) map[string]error {
 		errs[name] = err
 	}
 	return errs
-}
-
-// errorOf joins the errors of some of the names.
-func errorOf(errs map[string]error, names []string) error {
-	var mine []error
-	for _, name := range names {
-		if err := errs[name]; err != nil {
-			mine = append(mine, err)
-		}
-	}
-	return errors.Join(mine...)
 }

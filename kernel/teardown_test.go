@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -138,7 +139,7 @@ func TestTeardownStranger(t *testing.T) {
 		must(t, h.AddBridge(kernel.Bridge{Name: "stranger"}))
 		var once sync.Once
 		w.Hook(func(point string) {
-			if point != "after set link" {
+			if point != "after set link group" {
 				return
 			}
 			once.Do(func() {
@@ -157,28 +158,45 @@ func TestTeardownStranger(t *testing.T) {
 	})
 }
 
+// The first is served at once, and those that come while it is go together.
 func TestReaper(t *testing.T) {
 	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
-		names, reaper, count := pods(t, w, 8), kernel.NewReaper(w.Kernel), counter(w)
-		var wg sync.WaitGroup
-		for _, name := range names {
-			wg.Go(func() {
-				down := reaper.Teardown()
-				down.Links(name)
-				down.Then(func(context.Context) error {
-					if slices.Contains(left(t, w, names), name) {
-						t.Errorf("%s: released before it was gone", name)
-					}
-					return nil
-				})
-				if err := down.Flush(t.Context()); err != nil {
-					t.Error(err)
+		names, reaper := pods(t, w, 8), kernel.NewReaper(w.Kernel)
+		var calls []string
+		var started, wg sync.WaitGroup
+		busy := make(chan struct{})
+		w.Hook(func(point string) {
+			if point != "before delete link" && point != "before delete link group" {
+				return
+			}
+			if calls = append(calls, point); len(calls) == 1 {
+				close(busy)
+				started.Wait()
+				time.Sleep(100 * time.Millisecond) // for the last of those that started
+			}
+		})
+		flush := func(name string) {
+			down := reaper.Teardown()
+			down.Links(name)
+			down.Then(func(context.Context) error {
+				if slices.Contains(left(t, w, names), name) {
+					t.Errorf("%s: released before it was gone", name)
 				}
+				return nil
 			})
+			if err := down.Flush(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		started.Add(len(names) - 1)
+		wg.Go(func() { flush(names[0]) })
+		<-busy
+		for _, name := range names[1:] {
+			wg.Go(func() { started.Done(); flush(name) })
 		}
 		wg.Wait()
-		if s, g := count(); s+g > 4 {
-			t.Errorf("%d kernel calls for %d links", s+g, len(names))
+		if want := []string{"before delete link", "before delete link group"}; !slices.Equal(calls, want) {
+			t.Errorf("calls %q, want %q", calls, want)
 		}
 	})
 }
@@ -186,17 +204,9 @@ func TestReaper(t *testing.T) {
 func TestReaperAlone(t *testing.T) {
 	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
 		names, reaper := pods(t, w, 1), kernel.NewReaper(w.Kernel)
-		// The machine may be busy, but not each time for as long as the batch gathers.
-		fastest := time.Hour
-		for range 20 {
-			gone, start := reaper.Teardown(), time.Now()
-			gone.Links("braidfffffffff0")
-			must(t, gone.Flush(t.Context()))
-			fastest = min(fastest, time.Since(start))
-		}
-		if fastest >= kernel.Gather {
-			t.Errorf("nothing to delete took %v at best", fastest)
-		}
+		gone := reaper.Teardown()
+		gone.Links("braidfffffffff0")
+		must(t, gone.Flush(t.Context()))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		down := reaper.Teardown()
@@ -215,5 +225,75 @@ func TestReaperAlone(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		t.Error("links of a canceled flush stay")
+	})
+}
+
+// What many attachments want done once comes after the links, with their elements, and before the releases.
+func TestOnce(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		names, h := pods(t, w, 2), host(t, w)
+		for i, name := range names {
+			owner := kernel.Owner{Link: name, Network: "n"}
+			must(t, h.UpdateElements(kernel.MasqueradeElements(owner, "gw", []netip.Prefix{prefix(fmt.Sprintf("10.1.0.%d/24", i+2))}), nil))
+		}
+		down, order := kernel.NewTeardown(w.Kernel), []string{}
+		note := func(what string) func(context.Context) error {
+			return func(context.Context) error {
+				elements, err := h.Elements()
+				order = append(order, fmt.Sprintf("%s: %d links, %d elements", what, len(left(t, w, names)), len(elements)))
+				return err
+			}
+		}
+		for range 2 {
+			down.Then(note("release"))
+			down.Once("bridge b", note("b"))
+			down.Once("bridge a", note("a"))
+		}
+		down.Links(names[0])
+		must(t, down.Flush(t.Context()))
+		want := []string{
+			"b: 1 links, 2 elements", "a: 1 links, 2 elements", "release: 1 links, 2 elements", "release: 1 links, 2 elements",
+		}
+		if !slices.Equal(order, want) {
+			t.Errorf("did %q, want %q", order, want)
+		}
+	})
+}
+
+// A job that fails keeps those who asked for it from releasing, and nobody else.
+func TestOnceFails(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		down, other := kernel.NewTeardown(w.Kernel), kernel.NewTeardown(w.Kernel)
+		down.Once("bridge", func(context.Context) error { return unix.EPERM })
+		down.Then(func(context.Context) error {
+			t.Error("released")
+			return nil
+		})
+		if err := down.Flush(t.Context()); !errors.Is(err, unix.EPERM) {
+			t.Errorf("error: %v", err)
+		}
+		must(t, other.Flush(t.Context()))
+	})
+}
+
+// A group takes more links than fit into one call, and says which exist.
+func TestSetGroup(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		h := host(t, w)
+		var names, bridges []string
+		for i := range 70 {
+			bridges = append(bridges, fmt.Sprint("br", i))
+			must(t, h.AddBridge(kernel.Bridge{Name: bridges[i]}))
+			names = append(names, bridges[i], fmt.Sprint("none", i))
+		}
+		found, err := h.SetGroup(7777, names)
+		members, err2 := h.Group(7777)
+		must(t, err, err2)
+		slices.Sort(bridges)
+		for what, got := range map[string][]string{"found": found, "members": members} {
+			if slices.Sort(got); !slices.Equal(got, bridges) {
+				t.Errorf("%s: %q", what, got)
+			}
+		}
 	})
 }

@@ -33,8 +33,9 @@ type Hook func(point string)
 
 // A Store is the open state file of a node. Its methods may be called from many goroutines.
 type Store struct {
-	db   *bbolt.DB
-	hook Hook
+	db    *bbolt.DB
+	hook  Hook
+	group group
 }
 
 // Open opens or makes the store at path. It waits up to 5 s for another process that holds it, and fails with
@@ -127,11 +128,10 @@ func (s *Store) Forget(key string) error {
 	return s.commit("forget", key, func(b *bbolt.Bucket) error { return b.Delete([]byte(key)) })
 }
 
-// commit runs one change in one transaction between the two kill points of its name.
+// commit runs one change between the two kill points of its name.
 func (s *Store) commit(name, key string, change func(*bbolt.Bucket) error) error {
 	s.point(name + ":before")
-	err := s.db.Update(func(tx *bbolt.Tx) error { return change(tx.Bucket([]byte(containerBucket))) })
-	if err != nil {
+	if err := s.group.commit(s.db, change); err != nil {
 		return fmt.Errorf("store (%s) container %s: %w", name, key, err)
 	}
 	s.point(name + ":after")

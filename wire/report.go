@@ -16,7 +16,7 @@ const (
 )
 
 // Questions are the commands that ask, and are no calls of CNI.
-func Questions() []string { return []string{Inspect, InspectNode, InspectNetwork} }
+func Questions() []string { return []string{Inspect, InspectNode, InspectNetwork, InspectTrace} }
 
 // A NodeReport is what the agent of a node is and has.
 type NodeReport struct {

@@ -39,6 +39,8 @@ type Request struct {
 	Path        string `json:"path,omitempty"`
 	// Inside is the container for which the agent executed the plugin that made this call, empty otherwise.
 	Inside string `json:"inside,omitempty"`
+	// Began is when the door started, in microseconds since 1970; 0 if it does not say.
+	Began  int64  `json:"began,omitempty"`
 	Config []byte `json:"config"`
 }
 

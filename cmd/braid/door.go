@@ -29,6 +29,7 @@ const (
 
 // A door is one call of the plugin.
 type door struct {
+	began   time.Time
 	program string
 	getenv  func(string) string
 	stdin   io.Reader
@@ -41,6 +42,7 @@ func (d door) run() int {
 	if refused != nil {
 		return d.fail(refused)
 	}
+	r.Began = d.began.UnixMicro()
 	switch r.Command {
 	case "VERSION":
 		return d.print(r.Versions())

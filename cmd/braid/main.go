@@ -6,10 +6,12 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"time"
 )
 
 func main() {
 	d := door{
+		began:   time.Now(),
 		program: filepath.Base(os.Args[0]),
 		getenv:  os.Getenv,
 		stdin:   os.Stdin,

@@ -62,7 +62,7 @@ func command(program string) *cobra.Command {
 	f.StringVar(&o.socket, "socket", defaultSocket(os.Getenv), "socket of the node's agent")
 	f.StringVar(&o.lab, "lab", "", "ask the agents of the laboratory in this folder (without a value "+lab.DefaultDir+")")
 	f.Lookup("lab").NoOptDefVal = lab.DefaultDir
-	cmd.AddCommand(o.podCommand(), o.networkCommand(), o.nodeCommand(), o.topologyCommand(), o.labCommand(), o.doctorCommand(), versionCommand())
+	cmd.AddCommand(o.podCommand(), o.networkCommand(), o.nodeCommand(), o.topologyCommand(), o.traceCommand(), o.labCommand(), o.doctorCommand(), versionCommand())
 	return cmd
 }
 
@@ -110,15 +110,23 @@ func about(namespace, name string) question[*wire.Inspection] {
 
 // askAll asks the node's agent, or those of the laboratory.
 func askAll[T any](ctx context.Context, o *options, q question[T]) ([]T, error) {
-	sockets := []string{o.socket}
-	if o.lab != "" {
-		l, err := lab.Open(o.lab)
-		if err != nil {
-			return nil, err
-		}
-		sockets = l.Sockets()
+	sockets, err := o.sockets()
+	if err != nil {
+		return nil, err
 	}
 	return ask(ctx, sockets, q)
+}
+
+// sockets are those of the node's agent, or of the laboratory's.
+func (o *options) sockets() ([]string, error) {
+	if o.lab == "" {
+		return []string{o.socket}, nil
+	}
+	l, err := lab.Open(o.lab)
+	if err != nil {
+		return nil, err
+	}
+	return l.Sockets(), nil
 }
 
 // ask asks every agent.

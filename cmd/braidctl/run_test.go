@@ -71,6 +71,12 @@ func TestLaboratoryByCommand(t *testing.T) {
 	if out := must(t, "network", "list", "--lab="+dir); strings.Count(out, "default/neta") != 2 {
 		t.Errorf("network list:\n%s", out)
 	}
+	shows(t, must(t, "trace", "add", "default/web-3", "--lab="+dir),
+		`ADD of default/web-3 at 20.*Z\nAT +TOOK +INTERFACE +STEP\n0 +\d+ +- +reach the agent\n`,
+		`\n\d+ +\d+ +net2 +make the veth\n(.*\n)+\d+ +- +- +done\n$`)
+	if _, err := braidctl(t, "trace", "add", "none", "--lab="+dir); err == nil || !strings.Contains(err.Error(), "no ADD of pod default/none") {
+		t.Errorf("trace of no pod: %v", err)
+	}
 	shows(t, must(t, "node", "show", "--lab="+dir),
 		`Node: +node-1\nVersion: .*\nKernel: .*\nReady: +yes\n`, `Cluster network: +cluster \(bridge\)\n`,
 		`\ndefault/neta +bridge +2\n`, `\ndefault/netb +10\.20\.0\.1-10\.20\.0\.254 +2 +253\n`, `\nNode: +node-2\n`)

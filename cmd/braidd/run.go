@@ -32,7 +32,7 @@ const pluginWithin = 60 * time.Second
 type options struct {
 	kubeconfig, nodeName, files string
 	socket, state, run, root    string
-	health                      string
+	health, profiles            string
 	config, daemonSet           string
 	logLevel                    slog.LevelVar
 }
@@ -63,6 +63,7 @@ func command(w io.Writer) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; empty uses the pod's service account")
 	f.StringVar(&o.health, "health", "", "address for /metrics, /healthz and /readyz, such as 127.0.0.1:9808; empty for the configuration's")
+	f.StringVar(&o.profiles, "pprof", "", "loopback address for profiles of the agent, such as 127.0.0.1:6060; empty serves none")
 	f.StringVar(&o.daemonSet, "daemonset", os.Getenv("BRAID_DAEMONSET"), "namespace/name of the DaemonSet that runs this agent, default $BRAID_DAEMONSET: "+
 		"when it is deleted, the agent takes its CNI configuration away")
 	f = cmd.PersistentFlags()
@@ -106,6 +107,9 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	if health.Address != "" {
 		tasks = append(tasks, health)
+	}
+	if o.profiles != "" {
+		tasks = append(tasks, &agent.Profiles{Address: o.profiles, Log: log})
 	}
 	log.Info("braidd starts", "version", version(), "node", o.nodeName, "socket", o.socket, "state", o.state)
 	return agent.Run(ctx, log, tasks...)

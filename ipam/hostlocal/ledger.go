@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -184,15 +186,14 @@ func (l *ledger) write(setNumber int, addr netip.Addr, who owner) error {
 	if err := l.draft(who); err != nil {
 		return fmt.Errorf("write the lease of %s: %w", addr, err)
 	}
-	defer l.folder.Remove(draftName)
 	if l.taken(addr) {
 		if err := l.erase(addr); err != nil {
 			return err
 		}
 	}
 	l.step("lease")
-	if err := l.folder.Link(draftName, addr.String()); err != nil {
-		return fmt.Errorf("make the lease of %s: %w", addr, err)
+	if err := l.publish(addr.String()); err != nil {
+		return errors.Join(fmt.Errorf("make the lease of %s: %w", addr, err), l.removeDraft())
 	}
 	l.index.put(addr, who)
 	l.step("leased")
@@ -219,6 +220,21 @@ func (l *ledger) draft(who owner) error {
 	}
 	_, err = f.WriteString(who.containerID + lineBreak + who.ifName)
 	return errors.Join(err, f.Close())
+}
+
+// publish gives the draft a name that no file has.
+func (l *ledger) publish(name string) error {
+	dir, err := l.folder.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	fd := int(dir.Fd())
+	err = unix.Renameat2(fd, draftName, fd, name, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) { // not every file system can
+		return errors.Join(l.folder.Link(draftName, name), l.folder.Remove(draftName))
+	}
+	return err
 }
 
 // remember writes the address that a range set gave last. Only the order of addresses hangs on it, so a crash in

@@ -14,6 +14,7 @@ import (
 	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/plugins/plugin"
+	"github.com/braid-cni/braid/trace"
 )
 
 // A Plugin makes attachments to bridges. It keeps nothing but locks: what it made it knows again by marks.
@@ -47,27 +48,36 @@ func (p *Plugin) Add(ctx context.Context, r *plugin.Request) (result *current.Re
 	defer a.close()
 	var u undo
 	defer u.run(&err)
+	steps := trace.From(ctx)
+	steps.Step("read the configuration")
 	if err := a.connect(&u); err != nil {
 		return nil, err
 	}
+	steps.Step("make the veth")
 	if err := a.setPort(&u); err != nil {
 		return nil, err
 	}
+	steps.Step("set the port")
 	if err := a.takeAddresses(ctx, &u); err != nil {
 		return nil, err
 	}
+	steps.Step("take addresses from " + a.ipam)
 	if err := a.configurePod(ctx); err != nil {
 		return nil, err
 	}
+	steps.Step("set the pod's end up")
 	if err := a.hide(); err != nil {
 		return nil, err
 	}
+	steps.Step("masquerade")
 	if err := a.waitRunning(ctx); err != nil {
 		return nil, err
 	}
+	steps.Step("wait for the port")
 	if err := a.serveGateway(); err != nil {
 		return nil, err
 	}
+	steps.Step("serve the gateway")
 	u.disarm()
 	return a.merged(), nil
 }
@@ -82,13 +92,9 @@ func (p *Plugin) Del(_ context.Context, r *plugin.Request) error {
 	}
 	owner := kernel.NewOwner(r.ContainerID, r.IfName, c.network)
 	r.Teardown.Links(owner.Link)
+	r.Teardown.Once("bridge "+c.bridge, func(context.Context) error { return p.removeIfEmpty(c.bridge) })
 	r.Teardown.Then(func(ctx context.Context) error {
-		return errors.Join(
-			p.removeElements(func(o kernel.Owner) bool { return o.Link == owner.Link }),
-			p.removeAdopted(c, r),
-			p.removeIfEmpty(c.bridge),
-			p.freeAddresses(ctx, c, r),
-		)
+		return errors.Join(p.removeAdopted(c, r), p.freeAddresses(ctx, c, r))
 	})
 	return nil
 }

@@ -168,7 +168,7 @@ func (a *attachment) ensureGatewayLink(u *undo) (kernel.Link, error) {
 func (a *attachment) addGatewayLink(name string, u *undo) error {
 	port := gatewayPort(name)
 	err := a.host.AddVeth(kernel.Veth{
-		Name: port, MAC: kernel.RandomMAC(), Peer: name, PeerMAC: kernel.RandomMAC(), MTU: a.bridgeLink.MTU,
+		Name: port, MAC: kernel.RandomMAC(), Peer: name, PeerMAC: kernel.RandomMAC(), MTU: a.bridgeLink.MTU, Queues: queues,
 		Master: a.bridgeLink.Index, Up: true,
 	})
 	if err != nil {
@@ -197,6 +197,9 @@ func (p *Plugin) removeIfEmpty(bridge string) error {
 		return err
 	}
 	defer host.Close()
+	if used, err := hasPods(host, bridge); used || err != nil {
+		return err
+	}
 	links, err := host.Links()
 	if err != nil {
 		return err
@@ -207,6 +210,20 @@ func (p *Plugin) removeIfEmpty(bridge string) error {
 		}
 	}
 	return nil
+}
+
+// hasPods tells whether a bridge has a port with the marks of a pod's link: the port of a VLAN's gateway has no alias. It saves
+// looking at all links of a node that is full.
+func hasPods(host kernel.Netns, bridge string) (bool, error) {
+	link, err := host.Link(bridge)
+	if errors.Is(err, kernel.ErrNoLink) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	ports, err := host.Ports(link.Index)
+	return slices.ContainsFunc(ports, func(l kernel.Link) bool { return kernel.IsLinkName(l.Name) && l.Alias != "" }), err
 }
 
 // doomed names what goes of a bridge. A bridge that is still being made, under the lock that the caller has, was

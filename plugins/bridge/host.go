@@ -10,6 +10,10 @@ import (
 	"github.com/braid-cni/braid/kernel"
 )
 
+// queues is how many a veth uses when nobody says how many (veth.c since Linux 5.16). Left to itself the kernel makes as many as
+// the machine may have processors, each with folders in sysfs, and takes all but one away again.
+const queues = 1
+
 // makeTries bounds how often the bridge is looked for again because another process makes it at the same time.
 const makeTries = 3
 
@@ -27,15 +31,18 @@ func (a *attachment) connect(u *undo) error {
 	return a.readLinks()
 }
 
-// readLinks reads the bridge too, for the MAC of a user's bridge may have become that of the new port.
+// readLinks asks for the host end, which says all of the other that is not known. The MAC of a user's bridge may have become
+// that of the new port; Braid's own keep theirs.
 func (a *attachment) readLinks() (err error) {
-	if a.bridgeLink, err = a.host.Link(a.bridge); err != nil {
-		return err
-	}
 	if a.hostLink, err = a.host.Link(a.owner.Link); err != nil {
 		return err
 	}
-	a.podLink, err = a.pod.Link(a.request.IfName)
+	a.podLink = kernel.Link{
+		Index: a.hostLink.Peer, Name: a.request.IfName, Kind: "veth", MTU: a.hostLink.MTU, MAC: a.mac, Peer: a.hostLink.Index,
+	}
+	if a.bridgeLink.Alias != kernel.BridgeAlias {
+		a.bridgeLink, err = a.host.Link(a.bridge)
+	}
 	return err
 }
 
@@ -115,13 +122,13 @@ func (a *attachment) ensureFiltering() error {
 }
 
 func (a *attachment) addVeth() error {
-	mac := a.mac
-	if mac == nil {
-		mac = kernel.RandomMAC()
+	if a.mac == nil {
+		a.mac = kernel.RandomMAC()
 	}
 	veth := kernel.Veth{
-		Name: a.owner.Link, MAC: kernel.RandomMAC(), Peer: a.request.IfName, PeerMAC: mac, PeerNetns: a.pod,
-		MTU: a.mtu, Master: a.bridgeLink.Index, Up: true,
+		Name: a.owner.Link, MAC: kernel.RandomMAC(), Peer: a.request.IfName, PeerMAC: a.mac, PeerNetns: a.pod,
+		MTU: a.mtu, Queues: queues, Master: a.bridgeLink.Index, Up: true,
+		Alias: kernel.Alias(a.request.Alias), AltName: kernel.NetworkAltName(a.owner.Link, a.network),
 	}
 	err := a.host.AddVeth(veth)
 	if !errors.Is(err, fs.ErrExist) {
@@ -139,14 +146,8 @@ func (a *attachment) addVeth() error {
 	return a.host.AddVeth(veth)
 }
 
-// setPort marks the host end and sets the port, before the pod's end is up and can send.
+// setPort sets the port, before the pod's end is up and can send.
 func (a *attachment) setPort(u *undo) error {
-	err := a.host.SetLink(a.owner.Link, kernel.LinkChange{
-		Alias: kernel.Alias(a.request.Alias), AltName: kernel.NetworkAltName(a.owner.Link, a.network),
-	})
-	if err != nil {
-		return err
-	}
 	if a.hairpin || a.isolated || a.filtersVLANs() {
 		vlans, err := a.vlans(a.owner.Link, a.trunk)
 		if err != nil {

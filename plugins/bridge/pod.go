@@ -114,12 +114,16 @@ func (a *attachment) configurePod(ctx context.Context) error {
 	if a.noContainerLink {
 		return nil
 	}
+	var addresses []kernel.Address
 	if a.ipam != "" {
-		if err := a.addAddresses(); err != nil {
+		if err := a.pod.SetSysctls(a.settings()...); err != nil {
 			return err
 		}
+		for _, ip := range a.result.IPs {
+			addresses = append(addresses, kernel.Address{Prefix: kernel.Prefix(ip.Address), NoDAD: !a.dad})
+		}
 	}
-	if err := a.pod.SetLink(a.request.IfName, kernel.LinkChange{Up: true}); err != nil {
+	if err := a.pod.SetUp(a.podLink.Index, addresses...); err != nil {
 		return err
 	}
 	if a.dad && a.ipam != "" {
@@ -129,19 +133,6 @@ func (a *attachment) configurePod(ctx context.Context) error {
 	}
 	for _, r := range a.result.Routes {
 		if err := a.addRoute(r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *attachment) addAddresses() error {
-	if err := a.pod.SetSysctls(a.settings()...); err != nil {
-		return err
-	}
-	for _, ip := range a.result.IPs {
-		err := a.pod.AddAddress(a.podLink.Index, kernel.Address{Prefix: kernel.Prefix(ip.Address), NoDAD: !a.dad})
-		if err != nil {
 			return err
 		}
 	}
@@ -237,11 +228,11 @@ func (a *attachment) waitRunning(ctx context.Context) error {
 	}, fmt.Sprintf("wait for bridge port %q to come up", a.owner.Link))
 }
 
-// poll asks again after 0.1 ms, 0.2 ms, 0.4 ms and so on up to 50 ms.
+// poll asks again after 25 µs, 50 µs, 100 µs and so on up to 50 ms.
 func poll(ctx context.Context, timeout time.Duration, done func() (bool, error), what string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 50*time.Millisecond) {
+	for pause := 25 * time.Microsecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		ok, err := done()
 		if ok || err != nil {
 			return err

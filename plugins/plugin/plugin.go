@@ -48,8 +48,12 @@ type Request struct {
 // A Teardown collects what the DELs of one or more attachments remove, to do it together: deleting links costs
 // the kernel about 20 ms a call, whatever their number.
 type Teardown interface {
-	// Links hands over host-side links by name. A name that does not exist counts as removed.
+	// Links hands over host-side links by name. A name that does not exist counts as removed. The nftables elements that
+	// they own go with them.
 	Links(names ...string)
+	// Once hands over what is to be done once for all attachments that name the same key, after their links are gone and
+	// before anything is released.
+	Once(key string, f func(context.Context) error)
 	// Then hands over what may be done only after the links are gone, such as freeing their addresses.
 	Then(release func(context.Context) error)
 }

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/braid-cni/braid/wire"
+)
+
+func (o *options) traceCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "trace", Short: "Where the time of a pod's networks went"}
+	cmd.AddCommand(o.traceAddCommand())
+	return cmd
+}
+
+func (o *options) traceAddCommand() *cobra.Command {
+	var namespace string
+	cmd := &cobra.Command{
+		Use:   "add [NAMESPACE/]NAME",
+		Short: "Show the last ADD of a pod step by step, in microseconds",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := args[0]
+			if before, after, both := strings.Cut(name, "/"); both {
+				namespace, name = before, after
+			}
+			return o.traceAdd(cmd, namespace, name)
+		},
+	}
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", "default", "namespace of the pod")
+	o.outputFlag(cmd)
+	return cmd
+}
+
+// traceAdd asks the agents until one remembers the pod: in a laboratory there are several.
+func (o *options) traceAdd(cmd *cobra.Command, namespace, name string) error {
+	sockets, err := o.sockets()
+	if err != nil {
+		return err
+	}
+	var found *wire.Trace
+	var last error
+	for _, socket := range sockets {
+		if found, last = wire.AskTrace(cmd.Context(), socket, namespace, name); last == nil {
+			break
+		}
+	}
+	if last != nil {
+		return last
+	}
+	return o.print(cmd.OutOrStdout(), found, func(w io.Writer) error { return traceTable(w, found) })
+}
+
+func traceTable(w io.Writer, t *wire.Trace) error {
+	outcome := ""
+	if t.Failed {
+		outcome = ", failed"
+	}
+	if _, err := fmt.Fprintf(w, "ADD of %s/%s at %s%s\n", t.Namespace, t.Pod, t.Began.Format(time.RFC3339Nano), outcome); err != nil {
+		return err
+	}
+	rows := newTable(w, "AT", "TOOK", "INTERFACE", "STEP")
+	var at int64
+	for _, s := range t.Steps {
+		rows.row(fmt.Sprint(at), fmt.Sprint(s.Microseconds), s.Interface, s.Name)
+		at += s.Microseconds
+	}
+	rows.row(fmt.Sprint(at), "", "", "done")
+	return rows.Flush()
+}
