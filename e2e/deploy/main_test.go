@@ -28,7 +28,7 @@ const (
 var shared suite.Suite
 
 func TestMain(m *testing.M) {
-	os.Exit(shared.Main(m, cluster.Options{Nodes: 2, CNI: cluster.Bridge}, func(ctx context.Context, c *cluster.Cluster) error {
+	os.Exit(shared.Main(m, cluster.Options{Nodes: 3, CNI: cluster.Bridge}, func(ctx context.Context, c *cluster.Cluster) error {
 		return errors.Join(loadProbe(ctx, c), install.Braid(ctx, c))
 	}))
 }
