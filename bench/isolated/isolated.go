@@ -1,5 +1,6 @@
-// Package isolated runs a program again in network and mount namespaces of its own: the machine's links, addresses, rules
-// and mounts are not touched, and when the process ends, however it ends, its namespaces end with it.
+// Package isolated runs a program again in network, mount and process namespaces of its own: the machine's links,
+// addresses, rules and mounts are not touched, and when the process ends, however it ends, all that it started ends with
+// it, and so do the namespaces.
 package isolated
 
 import (
@@ -33,6 +34,10 @@ func Inside(job any) (bool, error) {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return true, fmt.Errorf("make the mounts private: %w", err)
 	}
+	// That of the process namespace.
+	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		return true, fmt.Errorf("mount /proc: %w", err)
+	}
 	return true, nil
 }
 
@@ -47,7 +52,7 @@ func Again(ctx context.Context, job any, stdout, stderr io.Writer) error {
 	inner.Stdout, inner.Stderr = stdout, stderr
 	// Should this process be killed, the inner one goes with it, and the namespaces with that. The signal comes when the
 	// thread ends that started it.
-	inner.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGTERM}
+	inner.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID, Pdeathsig: syscall.SIGTERM}
 	inner.Cancel = func() error { return inner.Process.Signal(syscall.SIGTERM) }
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -12,6 +13,8 @@ type Report struct {
 	// Kernel is the running kernel's release, CPUs how many processors it has.
 	Kernel string `json:"kernel"`
 	CPUs   int    `json:"cpus"`
+	// Load is how many processes wanted one in the minute before the run: there should be none.
+	Load float64 `json:"load"`
 	// Go is the version of the compiler, Plugins that of the reference plugins, Kubernetes that of the API server, empty
 	// when there was none.
 	Go         string `json:"go"`
@@ -28,7 +31,8 @@ type Report struct {
 
 // String is what was measured, in a line.
 func (r *Report) String() string {
-	machine := fmt.Sprintf("kernel %s, %d CPUs, %s, reference plugins %s, Braid %s", r.Kernel, r.CPUs, r.Go, r.Plugins, r.Commit)
+	machine := fmt.Sprintf("kernel %s, %d CPUs, load before %.1f, %s, reference plugins %s, Braid %s",
+		r.Kernel, r.CPUs, r.Load, r.Go, r.Plugins, r.Commit)
 	if r.Kubernetes != "" {
 		machine += ", Kubernetes " + r.Kubernetes
 	}
@@ -47,10 +51,13 @@ func (r *Report) Table(w io.Writer) error {
 	return nil
 }
 
-// section writes the rows of one section. What the rows before have said is not said again.
-func section(w io.Writer, rows []Row) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "case\twhat\tsubject\tn\tmedian\tp99\tmin-max\tunit\tof floor\tof floor-plus\tof reference\t")
+// columns are the heads of the table.
+func columns() []string {
+	return []string{"case", "what", "subject", "n", "median", "p99", "min-max", "unit", "of floor", "of floor-plus", "of reference"}
+}
+
+// cells are the rows of one section as they are written. What the rows before have said is not said again.
+func cells(rows []Row) (lines [][]string) {
 	var before Row
 	for _, row := range rows {
 		of, what := row.Case, row.What
@@ -60,9 +67,18 @@ func section(w io.Writer, rows []Row) error {
 				what = ""
 			}
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s-%s\t%s\t%s\t%s\t%s\t\n", of, what, row.Subject, len(row.Samples), figure(row.Median),
-			figure(row.P99), figure(row.Min), figure(row.Max), row.Unit, times(row.OfFloor), times(row.OfFloorPlus), times(row.OfReference))
+		lines = append(lines, []string{of, what, row.Subject, fmt.Sprint(len(row.Samples)), figure(row.Median), figure(row.P99),
+			figure(row.Min) + "-" + figure(row.Max), row.Unit, times(row.OfFloor), times(row.OfFloorPlus), times(row.OfReference)})
 		before = row
+	}
+	return lines
+}
+
+// section writes the rows of one section.
+func section(w io.Writer, rows []Row) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, line := range append([][]string{columns()}, cells(rows)...) {
+		fmt.Fprintf(t, "%s\t\n", strings.Join(line, "\t"))
 	}
 	return t.Flush()
 }

@@ -60,7 +60,7 @@ func TestTable(t *testing.T) {
 	if err := example().Table(&table); err != nil {
 		t.Fatal(err)
 	}
-	want := `kernel 6.0, 2 CPUs, go1, reference plugins v1, Braid abc
+	want := `kernel 6.0, 2 CPUs, load before 0.0, go1, reference plugins v1, Braid abc
 
 latency
         case  what    subject  n  median   p99   min-max  unit  of floor  of floor-plus  of reference
@@ -148,7 +148,7 @@ func TestWrite(t *testing.T) {
 		t.Errorf("%v: %+v", err, back)
 	}
 	page := string(read("README.md"))
-	for _, want := range []string{"](latency.svg)", "](throughput.svg)", "| 7.50 ms | missed |", "### latency\n\n```text\n", "Measured on 2026-01-02"} {
+	for _, want := range []string{"](latency.svg)", "](throughput.svg)", "| 7.50 ms | missed |", "### latency\n\n| case |", "| 2026-01-02 | 3 s |", "| 1 network | ADD | floor | 3 | 2 | 3 | 1-3 | ms | 1.00x | - | 0.10x |"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}

@@ -42,9 +42,7 @@ func (c *onCluster) fill(ctx context.Context, f func() error) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.running(ctx, func() error {
-		return errors.Join(bench.Together(ctx, pods, c.braid.Add), c.settled(ctx))
-	}); err != nil {
+	if err := c.running(ctx, func() error { return c.filled(ctx, pods) }); err != nil {
 		return err
 	}
 	if err := f(); err != nil {
@@ -54,6 +52,24 @@ func (c *onCluster) fill(ctx context.Context, f func() error) (err error) {
 		defer c.pods.Give(pods...)
 		return bench.Together(ctx, pods, c.braid.Del)
 	})
+}
+
+// filled starts all pods, and waits until the API server has their statuses.
+func (c *onCluster) filled(ctx context.Context, pods []*bench.Pod) error {
+	of := fmt.Sprintf("%d pods x 3", len(pods))
+	start := report.Measurement{Section: "cluster", Case: of, What: "start", Subject: report.Braid, Unit: "ms"}
+	published := start
+	published.What = "start, until all statuses are published"
+	began := time.Now()
+	if err := bench.Together(ctx, pods, c.braid.Add); err != nil {
+		return fmt.Errorf("start %d pods: %w", len(pods), err)
+	}
+	start.Time(time.Since(began))
+	if err := c.published(ctx); err != nil {
+		return err
+	}
+	published.Time(time.Since(began))
+	return c.add([]report.Measurement{start, published}, nil)
 }
 
 // running calls f while an agent runs.

@@ -145,6 +145,9 @@ func (o *options) outside(ctx context.Context, stdout, stderr io.Writer) (err er
 	if err != nil {
 		return err
 	}
+	if r.Load = load(); r.Load > float64(r.CPUs)/2 {
+		fmt.Fprintf(stderr, "the machine is busy (load %.1f): figures will be noisy\n", r.Load)
+	}
 	began := time.Now()
 	if err := isolated.Again(ctx, j, stdout, stderr); err != nil {
 		return fmt.Errorf("measure: %w", err)
@@ -194,6 +197,15 @@ func (o *options) report(r *report.Report, file string, stdout io.Writer) error 
 		return err
 	}
 	return r.Write(o.out)
+}
+
+// load is the load average of the last minute, 0 where it cannot be read. What was just built counts too.
+func load() (x float64) {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err == nil {
+		_, _ = fmt.Sscan(string(text), &x)
+	}
+	return x
 }
 
 // kernel is the running kernel's release.
