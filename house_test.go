@@ -81,7 +81,7 @@ func TestDoorIsSmall(t *testing.T) {
 
 func TestHeavyIsSeen(t *testing.T) {
 	got := heavy([]string{"net", "net/http", "net/http/internal", "k8s.io/api/core/v1", "github.com/vishvananda/netlink/nl", "strings"})
-	if len(got) != 4 {
+	if len(got) != 5 {
 		t.Errorf("found %q", got)
 	}
 }
@@ -89,7 +89,7 @@ func TestHeavyIsSeen(t *testing.T) {
 // heavy returns the packages that the door is too small for.
 func heavy(deps []string) (found []string) {
 	for _, dep := range deps {
-		for _, not := range []string{"net/http", "k8s.io", "sigs.k8s.io", "github.com/vishvananda/netlink"} {
+		for _, not := range []string{"net", "k8s.io", "sigs.k8s.io", "github.com/vishvananda/netlink"} {
 			if dep == not || strings.HasPrefix(dep, not+"/") {
 				found = append(found, dep)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/braid-cni/braid/agent/hostfile"
 	"github.com/braid-cni/braid/api/agentconfig"
 	"github.com/braid-cni/braid/wire"
+	"github.com/braid-cni/braid/wire/ask"
 )
 
 const (
@@ -159,7 +160,7 @@ func (c *ConfList) serves(ctx context.Context) bool {
 		return false
 	}
 	// An answer, about a pod whose name no pod can have, shows that it is not the socket of an agent that is gone.
-	_, err := wire.AskInspection(ctx, c.Socket, "-", "-")
+	_, err := ask.Inspection(ctx, c.Socket, "-", "-")
 	return err == nil
 }
 
@@ -199,7 +200,7 @@ func (c *ConfList) configure(ctx context.Context, chooser *chooser, keeper *keep
 func (c *ConfList) firstReady(ctx context.Context, binDir string, content []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, firstReadyWithin)
 	defer cancel()
-	if err := wire.AskStatus(ctx, c.Socket, binDir, sentBy(content)); err != nil {
+	if err := ask.Status(ctx, c.Socket, binDir, sentBy(content)); err != nil {
 		return fmt.Errorf("the CNI configuration is not installed before the default network is ready: %w", err)
 	}
 	return nil

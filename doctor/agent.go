@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/braid-cni/braid/wire"
+	"github.com/braid-cni/braid/wire/ask"
 )
 
 // agent finds one that does not answer, or that says it is not ready.
@@ -26,7 +26,7 @@ func agent(ctx context.Context, v *visit) ([]Finding, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	if err := wire.AskStatus(ctx, v.Socket, v.BinDir, stdin); err != nil {
+	if err := ask.Status(ctx, v.Socket, v.BinDir, stdin); err != nil {
 		return []Finding{fault(fmt.Sprintf("the agent at %s is not ready: %v", v.Socket, err),
 			"mend what it names; it asks again by itself. More is in kubectl -n braid-system logs daemonset/braid-agent")}, nil
 	}
@@ -37,7 +37,7 @@ func agent(ctx context.Context, v *visit) ([]Finding, error) {
 func (v *visit) notConfigured(ctx context.Context) ([]Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	report, err := wire.AskNode(ctx, v.Socket)
+	report, err := ask.Node(ctx, v.Socket)
 	if err != nil || report.Ready {
 		return nil, err
 	}

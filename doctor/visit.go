@@ -7,6 +7,7 @@ import (
 
 	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/wire"
+	"github.com/braid-cni/braid/wire/ask"
 )
 
 // answerWithin is how long the agent may take for one answer.
@@ -36,7 +37,7 @@ func (n *Node) visit(ctx context.Context) *visit {
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	v.inspection, v.inspectionErr = wire.AskInspection(ctx, n.Socket, "", "")
+	v.inspection, v.inspectionErr = ask.Inspection(ctx, n.Socket, "", "")
 	v.confs, v.confsErr = v.readConfs()
 	return v
 }

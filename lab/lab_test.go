@@ -18,6 +18,7 @@ import (
 	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/lab/labtest"
 	"github.com/braid-cni/braid/wire"
+	"github.com/braid-cni/braid/wire/ask"
 )
 
 func TestMain(m *testing.M) { os.Exit(labtest.Main(m)) }
@@ -147,7 +148,7 @@ func interfaces(t *testing.T, l *Lab, pod string) map[string]wire.Interface {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inspection, err := wire.AskInspection(t.Context(), n.socket(), p.Namespace, p.Name)
+	inspection, err := ask.Inspection(t.Context(), n.socket(), p.Namespace, p.Name)
 	if err != nil || inspection.Node != p.Node || len(inspection.Containers) != 1 {
 		t.Fatalf("inspect %s: %+v, %v", pod, inspection, err)
 	}

@@ -16,8 +16,8 @@ const (
 	codeConfig      = 7
 )
 
-// latest is the newest version of the CNI specification that Braid answers, which is that of an answer to who names none.
-const latest = "1.1.0"
+// Latest is the newest version of the CNI specification that Braid answers, which is that of an answer to who names none.
+const Latest = "1.1.0"
 
 // ReadCall reads a CNI call as a runtime makes it: the verb and its arguments from the environment, the network
 // configuration from stdin. program is the file name under which the plugin was called. A call that lacks what its
@@ -90,10 +90,10 @@ func (r *Request) missing() []string {
 	return missing
 }
 
-// refuse is an Error in the version of the configuration, or of the latest.
+// refuse is an Error in the version of the configuration, or of the Latest.
 func refuse(version string, code uint, msg, details string) *Error {
 	if version == "" {
-		version = latest
+		version = Latest
 	}
 	return &Error{CNIVersion: version, Code: code, Msg: "braid: " + msg, Details: details}
 }
@@ -114,7 +114,7 @@ type Versions struct {
 func (r *Request) Versions() Versions {
 	version, _, err := parse(r.Config)
 	if err != nil || version == "" {
-		version = latest
+		version = Latest
 	}
 	return Versions{CNIVersion: version, SupportedVersions: CNIVersions()}
 }

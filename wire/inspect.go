@@ -1,13 +1,6 @@
 package wire
 
-import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net"
-	"time"
-)
+import "time"
 
 // Inspect is the command that asks what the agent attached. It changes nothing; Request.Args may name one pod by
 // K8S_POD_NAMESPACE and K8S_POD_NAME, and either alone. The answer's Output is an Inspection.
@@ -83,38 +76,4 @@ type Interface struct {
 	HostLink string `json:"hostLink,omitempty"`
 	Bridge   string `json:"bridge,omitempty"`
 	State    string `json:"state"`
-}
-
-// AskInspection asks the agent at a socket about one pod, or about all that match what is not empty of namespace and
-// name.
-func AskInspection(ctx context.Context, socket, namespace, name string) (*Inspection, error) {
-	return question[Inspection](ctx, socket, Inspect, "K8S_POD_NAMESPACE="+namespace+";K8S_POD_NAME="+name)
-}
-
-// ask makes one call, which ends with ctx.
-func ask(ctx context.Context, socket string, r *Request) (*Response, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	if err := Write(conn, r); err != nil {
-		return nil, err
-	}
-	answer := new(Response)
-	if err := Read(conn, answer); err != nil {
-		return nil, errors.Join(ctx.Err(), err)
-	}
-	return answer, nil
-}
-
-// refusal is the error that an answer carries.
-func refusal(output []byte) error {
-	var e Error
-	if err := json.Unmarshal(output, &e); err != nil || e.Msg == "" {
-		return fmt.Errorf("the agent refused: %s", output)
-	}
-	return errors.New(e.Msg)
 }

@@ -1,9 +1,7 @@
 package wire
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 )
 
@@ -97,30 +95,4 @@ type NetworkReport struct {
 	Ranges []Range `json:"ranges,omitempty"`
 	// Containers are those that have an interface on it, with no others of their interfaces.
 	Containers []Container `json:"containers"`
-}
-
-// AskNode asks the agent at a socket about its node.
-func AskNode(ctx context.Context, socket string) (*NodeReport, error) {
-	return question[NodeReport](ctx, socket, InspectNode, "")
-}
-
-// AskNetwork asks the agent at a socket about one network.
-func AskNetwork(ctx context.Context, socket, network string) (*NetworkReport, error) {
-	return question[NetworkReport](ctx, socket, InspectNetwork, "NETWORK="+network)
-}
-
-// question asks the agent at a socket, and reads its answer.
-func question[T any](ctx context.Context, socket, command, args string) (*T, error) {
-	r, err := ask(ctx, socket, &Request{Version: Version, Program: "braidctl", Command: command, Args: args, Config: []byte("{}")})
-	if err != nil {
-		return nil, fmt.Errorf("ask the agent at %s (is braidd running?): %w", socket, err)
-	}
-	if r.Failed {
-		return nil, refusal(r.Output)
-	}
-	answer := new(T)
-	if err := json.Unmarshal(r.Output, answer); err != nil {
-		return nil, fmt.Errorf("read the agent's answer to %s: %w", command, err)
-	}
-	return answer, nil
 }

@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // InspectTrace is the command that asks where the time of a pod's last ADD went. Request.Args name the pod by
 // K8S_POD_NAMESPACE and K8S_POD_NAME. The answer's Output is a Trace.
@@ -28,9 +25,4 @@ type Step struct {
 	Interface    string `json:"interface,omitempty"`
 	Name         string `json:"name"`
 	Microseconds int64  `json:"microseconds"`
-}
-
-// AskTrace asks the agent at a socket about the last ADD of one pod.
-func AskTrace(ctx context.Context, socket, namespace, name string) (*Trace, error) {
-	return question[Trace](ctx, socket, InspectTrace, "K8S_POD_NAMESPACE="+namespace+";K8S_POD_NAME="+name)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/braid-cni/braid/wire"
@@ -18,9 +17,9 @@ const (
 // call reaches the agent before the deadline, trying again while nobody listens, and waits for its answer. A call that
 // breaks off after it was sent is repeated when a repetition is harmless, and is not for ADD: the runtime's DEL comes
 // in between.
-func call(socket string, r *wire.Request, deadline time.Time) (*wire.Response, error) {
+func call(path string, r *wire.Request, deadline time.Time) (*wire.Response, error) {
 	for {
-		conn, err := dial(socket, deadline)
+		conn, err := dial(path, deadline)
 		if err != nil {
 			return nil, err
 		}
@@ -33,9 +32,9 @@ func call(socket string, r *wire.Request, deadline time.Time) (*wire.Response, e
 }
 
 // dial connects, trying again until the deadline.
-func dial(socket string, deadline time.Time) (net.Conn, error) {
+func dial(path string, deadline time.Time) (*socket, error) {
 	for {
-		conn, err := net.DialTimeout("unix", socket, time.Until(deadline))
+		conn, err := connect(path, deadline)
 		if err == nil {
 			return conn, nil
 		}
@@ -47,19 +46,17 @@ func dial(socket string, deadline time.Time) (net.Conn, error) {
 }
 
 // exchange is one try: connect, ask, and have the answer before the deadline.
-func exchange(socket string, r *wire.Request, deadline time.Time) (*wire.Response, error) {
-	conn, err := net.DialTimeout("unix", socket, time.Until(deadline))
+func exchange(path string, r *wire.Request, deadline time.Time) (*wire.Response, error) {
+	conn, err := connect(path, deadline)
 	if err != nil {
 		return nil, fmt.Errorf("reach the agent: %w", err)
 	}
 	return converse(conn, r, deadline)
 }
 
-func converse(conn net.Conn, r *wire.Request, deadline time.Time) (*wire.Response, error) {
+func converse(conn *socket, r *wire.Request, deadline time.Time) (*wire.Response, error) {
 	defer conn.Close()
-	if err := conn.SetDeadline(deadline); err != nil {
-		return nil, fmt.Errorf("bound the call: %w", err)
-	}
+	conn.deadline = deadline
 	if err := wire.Write(conn, r); err != nil {
 		return nil, err
 	}

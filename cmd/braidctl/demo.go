@@ -56,7 +56,7 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds())
 
 // show prints the tables and pings.
 func show(ctx context.Context, w io.Writer, l *lab.Lab) error {
-	inspections, err := ask(ctx, l.Sockets(), about("", ""))
+	inspections, err := askEach(ctx, l.Sockets(), about("", ""))
 	if err != nil {
 		return err
 	}

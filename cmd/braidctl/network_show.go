@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/braid-cni/braid/wire"
+	"github.com/braid-cni/braid/wire/ask"
 )
 
 func (o *options) networkShowCommand() *cobra.Command {
@@ -37,7 +38,7 @@ func (o *options) networkShowCommand() *cobra.Command {
 
 func (o *options) networkShow(cmd *cobra.Command, name string) error {
 	reports, err := askAll(cmd.Context(), o, func(ctx context.Context, socket string) (*wire.NetworkReport, error) {
-		return wire.AskNetwork(ctx, socket, name)
+		return ask.Network(ctx, socket, name)
 	})
 	if err != nil {
 		return err

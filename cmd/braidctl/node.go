@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/braid-cni/braid/wire"
+	"github.com/braid-cni/braid/wire/ask"
 )
 
 func (o *options) nodeCommand() *cobra.Command {
@@ -22,7 +23,7 @@ func (o *options) nodeCommand() *cobra.Command {
 		Example: "  braidctl node show",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			reports, err := askAll(cmd.Context(), o, wire.AskNode)
+			reports, err := askAll(cmd.Context(), o, ask.Node)
 			if err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/braid-cni/braid/lab"
 	"github.com/braid-cni/braid/wire"
+	"github.com/braid-cni/braid/wire/ask"
 )
 
 // options are the flags that every command knows.
@@ -104,7 +105,7 @@ type question[T any] func(ctx context.Context, socket string) (T, error)
 // about asks for pods.
 func about(namespace, name string) question[*wire.Inspection] {
 	return func(ctx context.Context, socket string) (*wire.Inspection, error) {
-		return wire.AskInspection(ctx, socket, namespace, name)
+		return ask.Inspection(ctx, socket, namespace, name)
 	}
 }
 
@@ -114,7 +115,7 @@ func askAll[T any](ctx context.Context, o *options, q question[T]) ([]T, error) 
 	if err != nil {
 		return nil, err
 	}
-	return ask(ctx, sockets, q)
+	return askEach(ctx, sockets, q)
 }
 
 // sockets are those of the node's agent, or of the laboratory's.
@@ -129,8 +130,8 @@ func (o *options) sockets() ([]string, error) {
 	return l.Sockets(), nil
 }
 
-// ask asks every agent.
-func ask[T any](ctx context.Context, sockets []string, q question[T]) ([]T, error) {
+// askEach asks every agent.
+func askEach[T any](ctx context.Context, sockets []string, q question[T]) ([]T, error) {
 	var all []T
 	for _, socket := range sockets {
 		answer, err := q(ctx, socket)

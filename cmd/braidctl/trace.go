@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/braid-cni/braid/wire"
+	"github.com/braid-cni/braid/wire/ask"
 )
 
 func (o *options) traceCommand() *cobra.Command {
@@ -45,7 +46,7 @@ func (o *options) traceAdd(cmd *cobra.Command, namespace, name string) error {
 	var found *wire.Trace
 	var last error
 	for _, socket := range sockets {
-		if found, last = wire.AskTrace(cmd.Context(), socket, namespace, name); last == nil {
+		if found, last = ask.Trace(cmd.Context(), socket, namespace, name); last == nil {
 			break
 		}
 	}

@@ -1,16 +1,18 @@
-package wire
+package ask
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/braid-cni/braid/wire"
 )
 
-// AskStatus asks the agent at a socket whether it is ready, as the runtime does with STATUS: binDir is the runtime's folder
+// Status asks the agent at a socket whether it is ready, as the runtime does with STATUS: binDir is the runtime's folder
 // of plugins, config what it sends to the plugin. That may be of a version before 1.1, in which a runtime has no STATUS: what
 // is asked is the agent, in its own version. Unlike the door it takes no ready mark for an answer.
-func AskStatus(ctx context.Context, socket, binDir string, config []byte) error {
+func Status(ctx context.Context, socket, binDir string, config []byte) error {
 	var whole map[string]json.RawMessage
 	if err := json.Unmarshal(config, &whole); err != nil {
 		return fmt.Errorf("read the configuration to ask about: %w", err)
@@ -18,12 +20,12 @@ func AskStatus(ctx context.Context, socket, binDir string, config []byte) error 
 	if whole == nil {
 		return errors.New("read the configuration to ask about: it is null")
 	}
-	whole["cniVersion"] = json.RawMessage(`"` + latest + `"`)
+	whole["cniVersion"] = json.RawMessage(`"` + wire.Latest + `"`)
 	config, err := json.Marshal(whole)
 	if err != nil {
 		return fmt.Errorf("encode the configuration to ask about: %w", err)
 	}
-	answer, err := ask(ctx, socket, &Request{Version: Version, Program: "braid", Command: "STATUS", Path: binDir, Config: config})
+	answer, err := call(ctx, socket, &wire.Request{Version: wire.Version, Program: "braid", Command: "STATUS", Path: binDir, Config: config})
 	if err != nil {
 		return fmt.Errorf("ask the agent at %s (is braidd running?): %w", socket, err)
 	}
