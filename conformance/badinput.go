@@ -39,12 +39,16 @@ func (b badIn) applies(n *network) bool {
 	return true
 }
 
+// tenMegabytes are far more than any configuration has. A plugin may have a limit of its own, and say so.
+const tenMegabytes = 10 << 20
+
 func badInputs() []badIn {
 	const long = "an-interface-name-that-is-too-long"
 	return []badIn{
 		{name: "stdin is empty", command: "ADD", edit: stdin(""), codes: []uint{codeDecode}},
 		{name: "stdin is not JSON", command: "ADD", edit: stdin("{"), codes: []uint{codeDecode}},
 		{name: "stdin is no JSON object", command: "ADD", edit: stdin("[]"), codes: []uint{codeDecode}},
+		{name: "stdin is ten megabytes of nothing", command: "ADD", edit: stdin(strings.Repeat(" ", tenMegabytes)), codes: []uint{codeDecode, codeConfig}},
 		{name: "ipam is a string", command: "ADD", edit: key("ipam", "x"), codes: []uint{codeDecode, codeConfig}, ipam: true},
 		{name: "name is missing", command: "ADD", edit: withoutKey("name"), codes: []uint{codeConfig}},
 		{name: "name is a path", command: "ADD", edit: key("name", "../up"), codes: []uint{codeConfig}},

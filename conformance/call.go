@@ -18,7 +18,7 @@ import (
 
 // A Call is one execution of a plugin: what it was given, and what it answered.
 type Call struct {
-	// Plugin is the file name, Env the CNI variables, "K=V" and sorted.
+	// Plugin is the file name, Env the CNI variables, "K=V" and sorted. Of a Stdin over 64 KiB there is the beginning.
 	Plugin string
 	Env    []string
 	Stdin  string
@@ -121,7 +121,7 @@ func (h *host) start(ctx context.Context, i *invocation) (*process, error) {
 			return nil, fmt.Errorf("encode the configuration: %w", err)
 		}
 	}
-	p := &process{begun: time.Now(), call: Call{Plugin: i.plugin, Stdin: string(input)}}
+	p := &process{begun: time.Now(), call: Call{Plugin: i.plugin, Stdin: beginning(input)}}
 	for _, name := range slices.Sorted(maps.Keys(i.env)) {
 		p.call.Env = append(p.call.Env, name+"="+i.env[name])
 	}
@@ -137,6 +137,15 @@ func (h *host) start(ctx context.Context, i *invocation) (*process, error) {
 		return nil, fmt.Errorf("execute plugin %q: %w", i.plugin, err)
 	}
 	return p, nil
+}
+
+// beginning is a text that is not too long to be kept and shown.
+func beginning(text []byte) string {
+	const enough = 64 << 10
+	if len(text) <= enough {
+		return string(text)
+	}
+	return fmt.Sprintf("%s... (%d bytes)", bytes.TrimRight(text[:enough], " "), len(text))
 }
 
 // kill ends the plugin and what it executed.

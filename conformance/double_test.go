@@ -69,6 +69,8 @@ func sabotages() []sabotage {
 		{15, "every error is 999", `call | sed 's/"code":[0-9]*/"code":999/'; exit 1`, "code 999, not 6"},
 		{15, "errors without a version", `[ -s "$stdin" ] || { echo '{"code":6,"msg":"empty"}'; exit 1; }`, "errors have no cniVersion"},
 		{15, "no stdin is well", `[ -s "$stdin" ] || exit 0`, "stdin is empty: it succeeds"},
+		{15, "ten megabytes are well", `[ "$(wc -c <"$stdin")" -lt 10000000 ] || exit 0`, "stdin is ten megabytes of nothing: it succeeds"},
+		{15, "ten megabytes are too much", `[ "$(wc -c <"$stdin")" -lt 10000000 ] || kill -9 $$`, "stdin is ten megabytes of nothing: killed by a signal"},
 		{16, "prevResult is dropped", add + `sed -i 's/"prevResult":/"ignored":/' "$stdin"; }`, "prevResult are dropped"},
 		{16, "unknown keys are dropped", `sed -i 's/"example.org\/unknown":{"kept":true},//' "$stdin"`, "example.org/unknown does not reach the IPAM plugin"},
 		{16, "CHECK is kept from the delegate", `[ "$CNI_COMMAND" = CHECK ] && exit 0`, "CHECK is not passed on"},
