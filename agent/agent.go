@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -135,15 +136,16 @@ func check(r *wire.Request) error {
 	if slices.Contains(wire.Questions(), r.Command) {
 		return nil
 	}
-	if !json.Valid(r.Config) {
+	version, err := decodeVersion(r.Config)
+	if err != nil {
 		return types.NewError(types.ErrDecodingFailure, "the network configuration is not JSON", "")
 	}
-	if !slices.Contains(wire.CNIVersions(), versionOf(r.Config)) {
+	if !slices.Contains(wire.CNIVersions(), version) {
 		return invalid(types.ErrIncompatibleCNIVersion, fmt.Sprintf("cniVersion %q is not supported: use one of %s",
-			versionOf(r.Config), strings.Join(wire.CNIVersions(), ", ")))
+			version, strings.Join(wire.CNIVersions(), ", ")))
 	}
-	if since := map[string]string{"CHECK": "0.4.0", "STATUS": "1.1.0", "GC": "1.1.0"}[r.Command]; since != "" && versionLess(versionOf(r.Config), since) {
-		return invalid(types.ErrIncompatibleCNIVersion, fmt.Sprintf("cniVersion %q has no %s: use %s or newer", versionOf(r.Config), r.Command, since))
+	if since := map[string]string{"CHECK": "0.4.0", "STATUS": "1.1.0", "GC": "1.1.0"}[r.Command]; since != "" && versionLess(version, since) {
+		return invalid(types.ErrIncompatibleCNIVersion, fmt.Sprintf("cniVersion %q has no %s: use %s or newer", version, r.Command, since))
 	}
 	if r.Command == "GC" || r.Command == "STATUS" {
 		return nil
@@ -157,15 +159,26 @@ func check(r *wire.Request) error {
 	return nil
 }
 
-// versionOf is the cniVersion of a configuration, whatever else is wrong in it; what is absent means 0.1.0 (CNI spec).
+// versionOf is the cniVersion of a configuration, whatever else is wrong in it.
 func versionOf(config []byte) string {
+	version, _ := decodeVersion(config)
+	return version
+}
+
+// decodeVersion takes an absent version for 0.1.0 (CNI spec), and fails for what is no JSON.
+func decodeVersion(config []byte) (string, error) {
 	var conf struct {
 		CNIVersion string `json:"cniVersion"`
 	}
-	if err := json.Unmarshal(config, &conf); err != nil || conf.CNIVersion == "" {
-		return "0.1.0"
+	err := json.Unmarshal(config, &conf)
+	var syntax *json.SyntaxError
+	if err != nil || conf.CNIVersion == "" {
+		conf.CNIVersion = "0.1.0"
 	}
-	return conf.CNIVersion
+	if errors.As(err, &syntax) {
+		return conf.CNIVersion, err
+	}
+	return conf.CNIVersion, nil
 }
 
 // versionLess compares two versions that Braid answers.

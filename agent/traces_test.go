@@ -27,7 +27,7 @@ func (n *node) traced(t *testing.T, pod string) (*wire.Trace, string) {
 	return got, ""
 }
 
-// The steps name what was done for each interface, and their sum is what the call took.
+// The steps name what was done for each interface, and together take no longer than the call.
 func TestTraceOfAnADD(t *testing.T) {
 	eachNode(t, func(t *testing.T, n *node) {
 		n.nad(t, "netb", n.network("brb0", "10.11.0.0/24", ""))
@@ -50,7 +50,7 @@ func TestTraceOfAnADD(t *testing.T) {
 				t.Errorf("no step %q in %q", want, names)
 			}
 		}
-		if sum > took || sum < took/2 {
+		if sum > took || sum == 0 {
 			t.Errorf("the steps take %v together, the call %v", sum, took)
 		}
 		if got.ContainerID != "c1" || got.Failed || got.Began.Before(began.Add(-time.Second)) {

@@ -50,6 +50,7 @@ type Options struct {
 type Delegator struct {
 	o       Options
 	builtin []string
+	lists   ipam.Memo[*libcni.NetworkConfigList]
 }
 
 // New returns a Delegator.
@@ -59,6 +60,11 @@ func New(o Options) *Delegator {
 
 // Builtin are the types of the plugins that are built in, sorted; not to be changed.
 func (d *Delegator) Builtin() []string { return d.builtin }
+
+// list reads a stored configuration. What it returns is shared.
+func (d *Delegator) list(config []byte) (*libcni.NetworkConfigList, error) {
+	return d.lists.Of(config, func() (*libcni.NetworkConfigList, error) { return libcni.NetworkConfFromBytes(config) })
+}
 
 // undoWithin bounds the removal of what a failed ADD made, which goes on when the caller has given up.
 const undoWithin = 30 * time.Second
@@ -94,7 +100,7 @@ func (d *Delegator) undo(ctx context.Context, c *store.Container, n int, cause e
 // attach makes the attachment at i and settles the default routes.
 func (d *Delegator) attach(ctx context.Context, c *store.Container, i int) error {
 	a := &c.Attachments[i]
-	list, err := libcni.NetworkConfFromBytes(a.Config)
+	list, err := d.list(a.Config)
 	if err != nil {
 		return err
 	}
@@ -134,7 +140,7 @@ func (d *Delegator) Del(ctx context.Context, c *store.Container, netns string) e
 }
 
 func (d *Delegator) detach(ctx context.Context, c *store.Container, a *store.Attachment, netns string, t Teardown) error {
-	list, err := libcni.NetworkConfFromBytes(a.Config)
+	list, err := d.list(a.Config)
 	if err != nil {
 		return err
 	}
@@ -165,7 +171,7 @@ func (d *Delegator) Check(ctx context.Context, c *store.Container) error {
 }
 
 func (d *Delegator) check(ctx context.Context, c *store.Container, a *store.Attachment) error {
-	list, err := libcni.NetworkConfFromBytes(a.Config)
+	list, err := d.list(a.Config)
 	if err != nil {
 		return err
 	}
@@ -182,7 +188,7 @@ func (d *Delegator) check(ctx context.Context, c *store.Container, a *store.Atta
 // Status asks the plugins of a configuration list whether they can serve ADD. Lists before CNI 1.1 have no STATUS and
 // count as ready.
 func (d *Delegator) Status(ctx context.Context, config []byte, path []string, policy ipam.Policy) error {
-	list, err := libcni.NetworkConfFromBytes(config)
+	list, err := d.list(config)
 	if err != nil {
 		return err
 	}
@@ -191,7 +197,7 @@ func (d *Delegator) Status(ctx context.Context, config []byte, path []string, po
 
 // GC tells the plugins of a configuration list which attachments of that network still exist.
 func (d *Delegator) GC(ctx context.Context, config []byte, path []string, policy ipam.Policy, valid []ipam.Attachment) error {
-	list, err := libcni.NetworkConfFromBytes(config)
+	list, err := d.list(config)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/containernetworking/cni/libcni"
-
 	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/store"
 )
@@ -24,7 +22,7 @@ func (d *Delegator) Find(c *store.Container) error {
 }
 
 func (d *Delegator) find(a *store.Attachment) error {
-	list, err := libcni.NetworkConfFromBytes(a.Config)
+	list, err := d.list(a.Config)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,14 @@ type config struct {
 	prevResult json.RawMessage
 }
 
+// parse is the function of that name, which is called once for the same configuration as long as CNI_ARGS ask for no address.
+func (d *Driver) parse(data []byte, args string) (*config, error) {
+	if ipam.ParseArgs(args)["IP"] != "" {
+		return parse(data, args)
+	}
+	return d.configs.Of(data, func() (*config, error) { return parse(data, "") })
+}
+
 // parse reads a whole configuration and the CNI_ARGS of the call. Its error names every mistake at once.
 func parse(data []byte, args string) (*config, error) {
 	var m ipam.Mistakes

@@ -37,6 +37,7 @@ type Options struct {
 // A Driver leases addresses in the folders of one host. It is safe for use from many goroutines.
 type Driver struct {
 	options Options
+	configs ipam.Memo[*config]
 
 	mu       sync.Mutex
 	networks map[string]*network
@@ -67,7 +68,7 @@ func (d *Driver) Add(ctx context.Context, r *ipam.Request) (*current.Result, err
 	if err != nil {
 		return nil, err
 	}
-	c, err := parse(r.Config, r.Args)
+	c, err := d.parse(r.Config, r.Args)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +89,7 @@ func (d *Driver) Add(ctx context.Context, r *ipam.Request) (*current.Result, err
 
 // result puts the leased addresses, one of each set in order, into a CNI result.
 func (c *config) result(addrs []netip.Addr, dns types.DNS) *current.Result {
-	result := &current.Result{CNIVersion: current.ImplementedSpecVersion, Routes: c.routes, DNS: dns}
+	result := &current.Result{CNIVersion: current.ImplementedSpecVersion, Routes: slices.Clone(c.routes), DNS: dns}
 	for i, addr := range addrs {
 		r := c.sets[i][c.sets[i].index(addr)]
 		result.IPs = append(result.IPs, &current.IPConfig{

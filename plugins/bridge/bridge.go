@@ -22,6 +22,7 @@ type Plugin struct {
 	kernel  kernel.Kernel
 	drivers ipam.Drivers
 	locks   locks
+	configs ipam.Memo[config]
 }
 
 var _ plugin.Plugin = (*Plugin)(nil)
@@ -37,11 +38,11 @@ func New(k kernel.Kernel, drivers ipam.Drivers) *Plugin {
 // the host; those of a prevResult come before them. Its error is a *types.Error of code 4 if the interface name
 // is taken in the pod, 7 for the configuration, 8 for the namespace; of the IPAM driver as that returns it.
 func (p *Plugin) Add(ctx context.Context, r *plugin.Request) (result *current.Result, err error) {
-	c, err := parse(r.Config, r.Args)
+	c, err := p.parse(r.Config, r.Args)
 	if err != nil {
 		return nil, err
 	}
-	a, err := p.open(c, r)
+	a, err := p.open(&c, r)
 	if err != nil {
 		return nil, err
 	}
