@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -99,4 +100,43 @@ func nft(t *testing.T, w *kerneltest.World, command string) string {
 		t.Fatalf("nft %s: %v: %s", command, err, out)
 	}
 	return string(out)
+}
+
+// What is remembered of the sets is right although others change them, and rules that are none of ours.
+func TestElementsAreSeenAnew(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		h := host(t, w)
+		other := h
+		if w.Real { // another process, with a memory of its own
+			other = host(t, &kerneltest.World{Kernel: kernel.New(kernel.Options{HostNetns: w.Host})})
+		}
+		owner := func(i int) kernel.Owner { return kernel.Owner{Link: fmt.Sprint("braid000000000", i), Network: "n"} }
+		elements := func(i int) []kernel.Element {
+			return kernel.MasqueradeElements(owner(i), "br0", []netip.Prefix{prefix(fmt.Sprintf("10.1.0.%d/24", i))})
+		}
+		sees := func(n int) {
+			t.Helper()
+			for _, who := range []kernel.Netns{h, other} {
+				if found, err := who.Elements(); len(found) != 2*n || err != nil {
+					t.Errorf("%d elements, %v; want %d", len(found), err, 2*n)
+				}
+			}
+		}
+		sees(0)
+		must(t, h.UpdateElements(elements(1), nil))
+		sees(1)
+		must(t, other.UpdateElements(elements(2), nil), h.UpdateElements(elements(3), nil))
+		sees(3)
+		must(t, other.UpdateElements(nil, elements(1)), h.UpdateElements(elements(1), elements(2)))
+		sees(2)
+		// Somebody gives an address of a link that is gone to another: its owner is the new one.
+		again := elements(1)
+		for i := range again {
+			again[i].Owner = owner(9)
+		}
+		must(t, h.UpdateElements(again, nil))
+		sees(2)
+		must(t, kernel.RemoveElements(other, func(o kernel.Owner) bool { return o == owner(9) }))
+		sees(1)
+	})
 }

@@ -124,7 +124,7 @@ type Sysctls interface {
 
 // Nft is Braid's part of nftables: elements in the sets of its own tables.
 type Nft interface {
-	// Elements returns the elements of every set of ours.
+	// Elements returns the elements of every set of ours; none on a kernel without nftables.
 	Elements() ([]Element, error)
 	// UpdateElements adds and deletes elements in one transaction, and makes tables, sets, chains and rules first
 	// if they are missing. An element that exists gets the new owner. It fails with ENOENT, and changes nothing,

@@ -148,7 +148,7 @@ func (k *linux) open(file *os.File, own bool, nft *nftSocket) (*linuxNetns, erro
 	if !own {
 		at = netns.NsHandle(file.Fd())
 	}
-	route, err := openRouteSocket(at)
+	route, err := openTalk(at, unix.NETLINK_ROUTE)
 	if err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("open route netlink in %q: %w", file.Name(), err)
@@ -166,7 +166,7 @@ type linuxNetns struct {
 	// own says that this is the process's own namespace.
 	own   bool
 	at    netns.NsHandle
-	route *routeSocket
+	route *talk
 	nft   *nftSocket
 	// library opens the library's own socket at its first use: what every ADD needs goes through route.
 	library func() (*netlink.Handle, error)

@@ -11,27 +11,55 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Addresses are asked for of one link: a node that is full has hundreds.
 func (n *linuxNetns) Addresses(link int) ([]Address, error) {
-	h, err := n.handle()
-	if err != nil {
-		return nil, err
-	}
-	found, err := dump(func() ([]netlink.Addr, error) {
-		return h.AddrList(device(link), netlink.FAMILY_ALL)
+	found, err := dump(func() ([][]byte, error) {
+		req := nl.NewNetlinkRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP)
+		msg := nl.NewIfAddrmsg(unix.AF_UNSPEC)
+		msg.Index = uint32(link)
+		req.AddData(msg)
+		return n.route.list(req, unix.RTM_NEWADDR)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, unix.ENODEV) {
 		return nil, fmt.Errorf("list addresses of link %d: %w", link, err)
 	}
 	addresses := make([]Address, 0, len(found))
-	for _, a := range found {
-		addresses = append(addresses, Address{
-			Prefix:    Prefix(*a.IPNet),
-			NoDAD:     a.Flags&unix.IFA_F_NODAD != 0,
-			Tentative: a.Flags&unix.IFA_F_TENTATIVE != 0,
-			Duplicate: a.Flags&unix.IFA_F_DADFAILED != 0,
-		})
+	for _, raw := range found {
+		a, err := readAddress(raw)
+		if err != nil {
+			return nil, fmt.Errorf("read an address of link %d: %w", link, err)
+		}
+		addresses = append(addresses, a)
 	}
 	return addresses, nil
+}
+
+// readAddress reads the local address: IFA_ADDRESS is the other end's on a point-to-point link.
+func readAddress(raw []byte) (Address, error) {
+	if len(raw) < unix.SizeofIfAddrmsg {
+		return Address{}, unix.EBADMSG
+	}
+	attributes, err := nl.ParseRouteAttr(raw[unix.SizeofIfAddrmsg:])
+	if err != nil {
+		return Address{}, err
+	}
+	flags, addr := uint32(raw[2]), netip.Addr{}
+	for _, a := range attributes {
+		switch a.Attr.Type {
+		case unix.IFA_LOCAL:
+			addr, _ = netip.AddrFromSlice(a.Value)
+		case unix.IFA_ADDRESS:
+			if !addr.IsValid() {
+				addr, _ = netip.AddrFromSlice(a.Value)
+			}
+		case unix.IFA_FLAGS:
+			flags = nl.NativeEndian().Uint32(a.Value)
+		}
+	}
+	return Address{
+		Prefix: netip.PrefixFrom(addr, int(raw[1])), NoDAD: flags&unix.IFA_F_NODAD != 0,
+		Tentative: flags&unix.IFA_F_TENTATIVE != 0, Duplicate: flags&unix.IFA_F_DADFAILED != 0,
+	}, nil
 }
 
 func (n *linuxNetns) AddAddress(link int, a Address) error {

@@ -3,9 +3,11 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/google/nftables"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,22 +19,42 @@ const updateTries = 5
 type nftSocket struct {
 	mu   sync.Mutex
 	conn *nftables.Conn
+	// gen asks for the generation of the rules, seen is what the sets held in one of them.
+	gen  *talk
+	seen *seenSets
 }
 
 // use runs f alone. After an error that the library may have left answers unread of, the connection is dropped.
-func (s *nftSocket) use(netns int, f func(*nftables.Conn) error) error {
+func (s *nftSocket) use(at netns.NsHandle, f func(*nftables.Conn) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn == nil {
-		conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(netns))
-		if err != nil {
-			return fmt.Errorf("open nftables netlink: %w", err)
-		}
-		s.conn = conn
+	if err := s.open(at); err != nil {
+		return fmt.Errorf("open nftables netlink: %w", err)
 	}
 	err := f(s.conn)
+	if err != nil {
+		s.seen = nil
+	}
 	if err != nil && !errors.Is(err, unix.ENOENT) {
 		s.drop()
+	}
+	return err
+}
+
+func (s *nftSocket) open(at netns.NsHandle) (err error) {
+	if s.conn != nil {
+		return nil
+	}
+	fd := 0 // the process's own
+	if at.IsOpen() {
+		fd = int(at)
+	}
+	if s.gen, err = openTalk(at, unix.NETLINK_NETFILTER); err != nil {
+		return err
+	}
+	s.conn, err = nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(fd))
+	if err != nil {
+		s.gen.close()
 	}
 	return err
 }
@@ -46,40 +68,27 @@ func (s *nftSocket) close() {
 func (s *nftSocket) drop() {
 	if s.conn != nil {
 		_ = s.conn.CloseLasting()
-		s.conn = nil
+		s.gen.close()
+		s.conn, s.seen = nil, nil
 	}
 }
 
-func (n *linuxNetns) withNft(f func(*nftables.Conn) error) error {
-	if n.own {
-		return n.nft.use(0, f)
-	}
-	return n.nft.use(int(n.at), f)
-}
+func (n *linuxNetns) withNft(f func(*nftables.Conn) error) error { return n.nft.use(n.at, f) }
 
 func (n *linuxNetns) Elements() ([]Element, error) {
 	var elements []Element
-	err := n.withNft(func(conn *nftables.Conn) (err error) {
-		elements, err = readSets(conn, nftSets(), func(nftSet) error { return nil })
-		return err
-	})
-	return elements, err
-}
-
-// readSets calls missing for each set that is not there.
-func readSets(conn *nftables.Conn, sets []nftSet, missing func(nftSet) error) ([]Element, error) {
-	var elements []Element
-	for _, s := range sets {
-		found, err := s.read(conn)
-		if errors.Is(err, unix.ENOENT) {
-			err = missing(s)
-		}
+	err := n.withNft(func(conn *nftables.Conn) error {
+		seen, err := n.nft.look(conn)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		elements = append(elements, found...)
+		elements = slices.Clone(seen.elements)
+		return nil
+	})
+	if errors.Is(err, ErrNoNftables) {
+		return nil, nil
 	}
-	return elements, nil
+	return elements, err
 }
 
 // read asks for the set first, because the library hides the errno of a listing of elements.
@@ -115,16 +124,29 @@ func (n *linuxNetns) UpdateElements(add, del []Element) error {
 	return nil
 }
 
-// update reads the sets that get elements, and deletes what is in the way of the new ones: leftovers of other
+// update makes the sets that get elements and are missing, and deletes what is in the way of the new ones: leftovers of other
 // owners, whose name the kernel would keep with the element, or of other subnets.
 func (n *linuxNetns) update(conn *nftables.Conn, add, del []Element) error {
-	old, err := readSets(conn, setsOf(add), func(s nftSet) error {
-		return n.change("set up nft", func() error { return setUp(conn, s.family) })
-	})
+	seen, err := n.nft.look(conn)
 	if err != nil {
 		return err
 	}
-	return n.change("update nft elements", func() error { return send(conn, add, withConflicts(del, old, add)) })
+	if missing := seen.missing(add); len(missing) > 0 {
+		for _, family := range missing {
+			if err := n.change("set up nft", func() error { return setUp(conn, family) }); err != nil {
+				return err
+			}
+		}
+		if seen, err = n.nft.look(conn); err != nil {
+			return err
+		}
+	}
+	del = withConflicts(del, seen.elements, add)
+	err = n.change("update nft elements", func() error { return send(conn, add, del) })
+	if err == nil {
+		n.nft.changed(add, del)
+	}
+	return err
 }
 
 func withConflicts(del, old, add []Element) []Element {
@@ -162,20 +184,6 @@ func send(conn *nftables.Conn, add, del []Element) error {
 		}
 	}
 	return conn.Flush()
-}
-
-// setsOf returns the sets that some elements go into.
-func setsOf(elements []Element) []nftSet {
-	var sets []nftSet
-	for _, s := range nftSets() {
-		for _, e := range elements {
-			if s.holds(e) {
-				sets = append(sets, s)
-				break
-			}
-		}
-	}
-	return sets
 }
 
 func (s nftSet) encodeAll(elements []Element) []nftables.SetElement {

@@ -18,9 +18,10 @@ const (
 	answerWait = 60_000
 )
 
-// A routeSocket talks with rtnetlink in one namespace. Messages sent together take one call: the kernel carries them out in
-// their order, one by one, and goes on after one that it refused. It may be used by many goroutines.
-type routeSocket struct {
+// A talk is a conversation with one part of the kernel in one namespace, such as rtnetlink. Messages sent together take one call:
+// rtnetlink carries them out in their order, one by one, and goes on after one that it refused. It may be used by many
+// goroutines.
+type talk struct {
 	socket *nl.NetlinkSocket
 
 	mu  sync.Mutex
@@ -28,15 +29,21 @@ type routeSocket struct {
 	in  []byte
 }
 
-func openRouteSocket(at netns.NsHandle) (*routeSocket, error) {
-	socket, err := nl.GetNetlinkSocketAt(at, netns.None(), unix.NETLINK_ROUTE)
+// openTalk opens one with a protocol of netlink(7) in a namespace, the process's own for netns.None. The kernel then takes lists
+// of what was asked for only, not of all with the rest to be passed over (NETLINK_GET_STRICT_CHK, Linux 4.20).
+func openTalk(at netns.NsHandle, protocol int) (*talk, error) {
+	socket, err := nl.GetNetlinkSocketAt(at, netns.None(), protocol)
 	if err != nil {
 		return nil, err
 	}
-	return &routeSocket{socket: socket, in: make([]byte, answerSize)}, nil
+	if err := unix.SetsockoptInt(socket.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1); err != nil {
+		socket.Close()
+		return nil, fmt.Errorf("ask for exact lists: %w", err)
+	}
+	return &talk{socket: socket, in: make([]byte, answerSize)}, nil
 }
 
-func (s *routeSocket) close() { s.socket.Close() }
+func (s *talk) close() { s.socket.Close() }
 
 // An answer is what the kernel says to one message: data where it was asked for some, or its errno.
 type answer struct {
@@ -45,7 +52,7 @@ type answer struct {
 }
 
 // exchange sends messages and returns the answer to each. Its own error means that nobody knows which were carried out.
-func (s *routeSocket) exchange(messages ...*nl.NetlinkRequest) ([]answer, error) {
+func (s *talk) exchange(messages ...*nl.NetlinkRequest) ([]answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := s.seq + 1
@@ -58,13 +65,13 @@ func (s *routeSocket) exchange(messages ...*nl.NetlinkRequest) ([]answer, error)
 		out = append(out, make([]byte, nlAlign(len(text))-len(text))...)
 	}
 	if err := unix.Sendto(s.socket.GetFd(), out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return nil, fmt.Errorf("send to rtnetlink: %w", err)
+		return nil, fmt.Errorf("send to the kernel: %w", err)
 	}
 	answers := make([]answer, len(messages))
 	for left := len(messages); left > 0; {
 		datagram, err := s.receive()
 		if err != nil {
-			return nil, fmt.Errorf("receive from rtnetlink: %w", err)
+			return nil, fmt.Errorf("receive from the kernel: %w", err)
 		}
 		left -= sortAnswers(datagram, first, answers)
 	}
@@ -73,7 +80,7 @@ func (s *routeSocket) exchange(messages ...*nl.NetlinkRequest) ([]answer, error)
 
 // list sends a message that asks for all objects of a kind. Its error wraps netlink.ErrDumpInterrupted when they changed
 // meanwhile.
-func (s *routeSocket) list(m *nl.NetlinkRequest, kind uint16) ([][]byte, error) {
+func (s *talk) list(m *nl.NetlinkRequest, kind uint16) ([][]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	handle := &nl.SocketHandle{Socket: s.socket, Seq: s.seq}
@@ -83,7 +90,7 @@ func (s *routeSocket) list(m *nl.NetlinkRequest, kind uint16) ([][]byte, error) 
 }
 
 // receive returns the next datagram, which stands until the one after it.
-func (s *routeSocket) receive() ([]byte, error) {
+func (s *talk) receive() ([]byte, error) {
 	for {
 		n, _, err := unix.Recvfrom(s.socket.GetFd(), s.in, unix.MSG_TRUNC)
 		switch {
@@ -101,7 +108,7 @@ func (s *routeSocket) receive() ([]byte, error) {
 	}
 }
 
-func (s *routeSocket) wait() error {
+func (s *talk) wait() error {
 	ready, err := unix.Poll([]unix.PollFd{{Fd: int32(s.socket.GetFd()), Events: unix.POLLIN}}, answerWait)
 	if err == nil && ready == 0 {
 		return unix.ETIMEDOUT

@@ -49,6 +49,13 @@ func (o *options) kubelet() (agent.Devices, error) {
 	return kubelet.New(filepath.Join(o.root, kubelet.Socket))
 }
 
+// The requests that an agent makes of the API server in a second at the most, and at once. They are kubelet's: the library's
+// own, 5 and 10, would keep the status of the last of 110 pods waiting for 20 s.
+const (
+	requestsASecond = 50
+	requestsAtOnce  = 100
+)
+
 // client is how the API server is reached.
 func (o *options) client() (*rest.Config, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", o.kubeconfig)
@@ -56,5 +63,6 @@ func (o *options) client() (*rest.Config, error) {
 		return nil, fmt.Errorf("configure the Kubernetes client (is --kubeconfig right?): %w", err)
 	}
 	config.UserAgent = "braidd/" + version()
+	config.QPS, config.Burst = requestsASecond, requestsAtOnce
 	return config, nil
 }
