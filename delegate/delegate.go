@@ -77,12 +77,24 @@ func (d *Delegator) Add(ctx context.Context, c *store.Container) (undone bool, e
 			return true, fmt.Errorf("take the default route of %s away: %w", c.Chained.IfName, err)
 		}
 	}
+	var waits []func(context.Context) error
 	for i := range c.Attachments {
-		if err := d.attach(ctx, c, i); err != nil {
-			return d.undo(ctx, c, i+1, fmt.Errorf("attach network %q as %s: %w", c.Attachments[i].Network, c.Attachments[i].IfName, err))
+		later := func(wait func(context.Context) error) { waits = append(waits, wait) }
+		if err := d.attach(ctx, c, i, later); err != nil {
+			return d.undo(ctx, c, i+1, attachError(c, i, err))
 		}
 	}
+	for _, wait := range waits {
+		if err := wait(ctx); err != nil {
+			return d.undo(ctx, c, len(c.Attachments), err)
+		}
+	}
+	trace.From(ctx).Step("wait for the ports")
 	return false, nil
+}
+
+func attachError(c *store.Container, i int, err error) error {
+	return fmt.Errorf("attach network %q as %s: %w", c.Attachments[i].Network, c.Attachments[i].IfName, err)
 }
 
 // undo removes the first n attachments. DEL is owed for an ADD that failed too.
@@ -98,7 +110,7 @@ func (d *Delegator) undo(ctx context.Context, c *store.Container, n int, cause e
 }
 
 // attach makes the attachment at i and settles the default routes.
-func (d *Delegator) attach(ctx context.Context, c *store.Container, i int) error {
+func (d *Delegator) attach(ctx context.Context, c *store.Container, i int, later func(func(context.Context) error)) error {
 	a := &c.Attachments[i]
 	list, err := d.list(a.Config)
 	if err != nil {
@@ -112,7 +124,9 @@ func (d *Delegator) attach(ctx context.Context, c *store.Container, i int) error
 	steps := trace.From(ctx)
 	steps.About(a.IfName)
 	defer steps.About("")
-	result, err := d.chain(c, a, nil).AddNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
+	e := d.dispatcher(c, a)
+	e.later = later
+	result, err := d.libcni(a, e).AddNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
 	steps.Step("hand the result over")
 	d.observe("ADD", a, list, err, start)
 	if err != nil {
@@ -208,12 +222,20 @@ func (d *Delegator) GC(ctx context.Context, config []byte, path []string, policy
 	return d.network(path, policy).GCNetworkList(ctx, list, args)
 }
 
-// chain is the libcni of one attachment.
+// chain is the libcni of one attachment, for any verb but ADD.
 func (d *Delegator) chain(c *store.Container, a *store.Attachment, t Teardown) *libcni.CNIConfig {
-	e := &dispatcher{o: &d.o, policy: ipam.Policy(a.Builtins), container: c.ID, alias: alias(c, a)}
+	e := d.dispatcher(c, a)
 	if t != nil {
 		e.teardown = t
 	}
+	return d.libcni(a, e)
+}
+
+func (d *Delegator) dispatcher(c *store.Container, a *store.Attachment) *dispatcher {
+	return &dispatcher{o: &d.o, policy: ipam.Policy(a.Builtins), container: c.ID, alias: alias(c, a)}
+}
+
+func (d *Delegator) libcni(a *store.Attachment, e *dispatcher) *libcni.CNIConfig {
 	return libcni.NewCNIConfigWithCacheDir(a.Path, d.o.CacheDir, e)
 }
 

@@ -199,6 +199,32 @@ func TestFailedAddIsUndone(t *testing.T) {
 	f.wantCalls(t, "ADD eth0", "ADD net1", "DEL net1", "DEL eth0 with result", "FLUSH host-net1,host-eth0", "FREE net1", "FREE eth0")
 }
 
+// A patient plugin has something to be waited for.
+type patient struct{ recorder }
+
+func (p patient) Add(ctx context.Context, r *plugin.Request) (*current.Result, error) {
+	r.Later(func(context.Context) error { return p.note("WAIT", r.IfName) })
+	return p.recorder.Add(ctx, r)
+}
+
+// What can wait is waited for when all attachments are made, and before anybody is told.
+func TestWaitsComeLast(t *testing.T) {
+	f := newFixture(t)
+	f.o.Builtins["patient"] = patient{f.o.Builtins["fake"].(recorder)}
+	c := pod(attachment("eth0", "patient"), attachment("net1", "patient"))
+	if _, err := f.Add(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	f.wantCalls(t, "ADD eth0", "ADD net1", "WAIT eth0", "WAIT net1")
+	f.fail["WAIT eth0"] = errors.New("port is down")
+	undone, err := f.Add(context.Background(), pod(attachment("eth0", "patient"), attachment("net1", "patient")))
+	if !undone || err == nil || !strings.Contains(err.Error(), "port is down") {
+		t.Errorf("undone %v, %v", undone, err)
+	}
+	f.wantCalls(t, "ADD eth0", "ADD net1", "WAIT eth0", "DEL net1 with result", "DEL eth0 with result",
+		"FLUSH host-net1,host-eth0", "FREE net1", "FREE eth0")
+}
+
 func TestUndoThatFailsIsSaid(t *testing.T) {
 	f := newFixture(t)
 	f.fail["ADD net1"] = errors.New("no room")

@@ -28,6 +28,7 @@ type dispatcher struct {
 	container string
 	alias     string
 	teardown  plugin.Teardown
+	later     func(func(context.Context) error)
 }
 
 var _ invoke.Exec = (*dispatcher)(nil)
@@ -56,7 +57,7 @@ func (d *dispatcher) ExecPlugin(ctx context.Context, path string, stdin []byte, 
 		return d.o.Runner.ExecPlugin(ctx, path, stdin, environ)
 	}
 	return call(ctx, d.o.Builtins[typ], &invocation{
-		environ: environ, config: stdin, alias: d.alias, teardown: d.teardown, builtinOnly: d.policy == ipam.Only,
+		environ: environ, config: stdin, alias: d.alias, teardown: d.teardown, later: d.later, builtinOnly: d.policy == ipam.Only,
 	})
 }
 
@@ -85,6 +86,7 @@ type invocation struct {
 	config   []byte
 	alias    string
 	teardown plugin.Teardown
+	later    func(func(context.Context) error)
 	// builtinOnly keeps the folders of CNI_PATH from the plugin: what it delegates to must be built in as well.
 	builtinOnly bool
 }
@@ -130,7 +132,7 @@ func add(ctx context.Context, p plugin.Plugin, i *invocation) ([]byte, error) {
 func (i *invocation) request() *plugin.Request {
 	return &plugin.Request{
 		ContainerID: i.get("CNI_CONTAINERID"), Netns: i.get("CNI_NETNS"), IfName: i.get("CNI_IFNAME"), Args: i.get("CNI_ARGS"),
-		Path: i.path(), Config: i.config, Alias: i.alias, Teardown: i.teardown,
+		Path: i.path(), Config: i.config, Alias: i.alias, Teardown: i.teardown, Later: i.later,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -71,14 +72,13 @@ func (p *Plugin) Add(ctx context.Context, r *plugin.Request) (result *current.Re
 		return nil, err
 	}
 	steps.Step("masquerade")
-	if err := a.waitRunning(ctx); err != nil {
-		return nil, err
-	}
-	steps.Step("wait for the port")
 	if err := a.serveGateway(); err != nil {
 		return nil, err
 	}
 	steps.Step("serve the gateway")
+	if err := a.awaitPort(ctx); err != nil {
+		return nil, err
+	}
 	u.disarm()
 	return a.merged(), nil
 }
@@ -169,10 +169,11 @@ func (p *Plugin) removeElements(match func(kernel.Owner) bool) error {
 	return kernel.RemoveElements(host, match)
 }
 
-// removeAdopted deletes the pod's interface if the prevResult says that this configuration made it: a pod of the
-// time before Braid has a host end of another name.
+// removeAdopted deletes the pod's interface if the prevResult says that this configuration made it, with a host end of another
+// name: that of a pod of the time before Braid.
 func (p *Plugin) removeAdopted(c *config, r *plugin.Request) error {
-	if c.prev == nil || r.Netns == "" || !listed(c.prev, r) {
+	own := kernel.LinkName(r.ContainerID, r.IfName)
+	if c.prev == nil || r.Netns == "" || !listed(c.prev, r.IfName, r.Netns) || listed(c.prev, own, "") {
 		return nil
 	}
 	pod, err := p.kernel.Open(r.Netns)
@@ -193,13 +194,8 @@ func (p *Plugin) removeAdopted(c *config, r *plugin.Request) error {
 	return pod.DelLink(r.IfName)
 }
 
-func listed(prev *current.Result, r *plugin.Request) bool {
-	for _, i := range prev.Interfaces {
-		if i.Name == r.IfName && i.Sandbox == r.Netns {
-			return true
-		}
-	}
-	return false
+func listed(prev *current.Result, name, sandbox string) bool {
+	return slices.ContainsFunc(prev.Interfaces, func(i *current.Interface) bool { return i.Name == name && i.Sandbox == sandbox })
 }
 
 // locks keeps one lock for each bridge name.

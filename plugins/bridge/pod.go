@@ -217,15 +217,30 @@ func (a *attachment) settle(ctx context.Context) error {
 	}, fmt.Sprintf("wait for IPv6 duplicate address detection on %q", a.request.IfName))
 }
 
-// waitRunning waits until the host end is operational, which it is soon after the container end went up.
-func (a *attachment) waitRunning(ctx context.Context) error {
+// awaitPort waits, now or later, until the host end is operational, which it is soon after the container end went up.
+func (a *attachment) awaitPort(ctx context.Context) error {
 	if a.noContainerLink {
 		return nil
 	}
+	p, port := a.Plugin, a.owner.Link
+	wait := func(ctx context.Context) error { return p.waitRunning(ctx, port) }
+	if a.request.Later == nil {
+		return wait(ctx)
+	}
+	a.request.Later(wait)
+	return nil
+}
+
+func (p *Plugin) waitRunning(ctx context.Context, port string) error {
+	host, err := p.kernel.Host()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
 	return poll(ctx, runningTimeout, func() (bool, error) {
-		link, err := a.host.Link(a.owner.Link)
+		link, err := host.Link(port)
 		return link.Running, err
-	}, fmt.Sprintf("wait for bridge port %q to come up", a.owner.Link))
+	}, fmt.Sprintf("wait for bridge port %q to come up", port))
 }
 
 // poll asks again after 25 µs, 50 µs, 100 µs and so on up to 50 ms.

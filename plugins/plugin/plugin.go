@@ -43,6 +43,9 @@ type Request struct {
 	Alias string
 	// Teardown takes what DEL removes. It is nil for the other verbs.
 	Teardown Teardown
+	// Later takes what Add need not wait for itself, such as a port that is coming up. Whoever called Add waits for it before
+	// anybody is told that the attachment is made, and while the pod's other attachments are. Nil lets Add wait.
+	Later func(wait func(context.Context) error)
 }
 
 // A Teardown collects what the DELs of one or more attachments remove, to do it together: deleting links costs
