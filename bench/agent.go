@@ -22,8 +22,9 @@ import (
 )
 
 const (
-	// agentReady bounds the wait for the agent's socket.
-	agentReady = 20 * time.Second
+	// agentReady bounds the wait for the agent, askEvery is the pause between two questions.
+	agentReady = 30 * time.Second
+	askEvery   = 20 * time.Millisecond
 	// agentStop bounds the wait for the agent to end.
 	agentStop = 10 * time.Second
 	// health is where the agent tells its metrics: one agent at a time is asked.
@@ -67,15 +68,22 @@ func (a *Agent) folders() []string {
 // Began is when the agent was executed.
 func (a *Agent) Began() time.Time { return a.began }
 
-// Start starts the agent and waits until it listens. It counts what the agent syncs from its first instruction on.
+// Start starts the agent and waits until it listens.
 func (a *Agent) Start(ctx context.Context) error {
 	if err := a.Launch(); err != nil {
 		return err
 	}
-	return a.ready(ctx)
+	return a.until(ctx, askEvery, func() error {
+		conn, err := net.Dial("unix", a.socket())
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
 }
 
-// Launch executes the agent and does not wait until it can be asked.
+// Launch executes the agent and does not wait until it can be asked. What the agent syncs is counted from its first
+// instruction on.
 func (a *Agent) Launch() (err error) {
 	if err := a.makeFolders(); err != nil {
 		return err
@@ -107,27 +115,28 @@ func (a *Agent) makeFolders() error {
 	return nil
 }
 
-// ready waits until the agent takes connections.
-func (a *Agent) ready(ctx context.Context) error {
+// until asks until it succeeds.
+func (a *Agent) until(ctx context.Context, pause time.Duration, ask func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, agentReady)
 	defer cancel()
 	for {
-		conn, err := net.Dial("unix", a.socket())
+		err := ask()
 		if err == nil {
-			return conn.Close()
+			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("reach braidd: %w: it says: %s", err, a.says())
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }
 
-// says is the agent's log.
+// says is the end of the agent's log.
 func (a *Agent) says() string {
+	const length = 2000
 	log, _ := os.ReadFile(filepath.Join(a.dir, "braidd.log"))
-	return string(log)
+	return string(log[max(0, len(log)-length):])
 }
 
 // Syncs is how often the agent has called fsync or fdatasync since it was started.

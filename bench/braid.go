@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"time"
 
 	"github.com/braid-cni/braid/bench/report"
 	"github.com/braid-cni/braid/wire"
@@ -65,12 +66,20 @@ func (b *Braid) Agent() *Agent { return b.agent }
 // Networks implements Subject.
 func (b *Braid) Networks() int { return b.networks }
 
-// Start starts the agent and waits until it listens.
+// Start starts the agent and waits until it is ready for pods.
 func (b *Braid) Start(ctx context.Context) (err error) {
 	if err := b.Prepare(); err != nil || b.guest {
 		return err
 	}
-	return b.agent.Start(ctx)
+	if err := b.agent.Launch(); err != nil {
+		return err
+	}
+	return b.Ready(ctx, askEvery)
+}
+
+// Ready asks for the status, with a pause after each question, until the agent says that it is ready.
+func (b *Braid) Ready(ctx context.Context, pause time.Duration) error {
+	return b.agent.until(ctx, pause, func() error { return b.runtime.status(ctx) })
 }
 
 // Prepare does what comes before the agent is started.
@@ -112,9 +121,6 @@ func (b *Braid) Add(ctx context.Context, pod *Pod) error { return b.explain(b.ru
 
 // Del implements Subject.
 func (b *Braid) Del(ctx context.Context, pod *Pod) error { return b.explain(b.runtime.del(ctx, pod)) }
-
-// Status asks for the status, as the runtime does before it starts pods.
-func (b *Braid) Status(ctx context.Context) error { return b.runtime.status(ctx) }
 
 // Forget implements Forgetter. The agent removes a bridge with its last port by itself.
 func (b *Braid) Forget() error { return nil }

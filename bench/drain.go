@@ -82,11 +82,10 @@ func (d Drain) disturbed(ctx context.Context, t *Team, s Subject, pods []*Pod, a
 	defer func() { t.pods.Give(others...) }()
 	done := make(chan error, 1)
 	go func() { done <- drain(ctx, s, pods) }()
-	var added []*Pod
-	for _, pod := range others {
+	for i, pod := range others {
 		select {
 		case err := <-done:
-			return errors.Join(err, d.end(ctx, t, s, pods, added))
+			return errors.Join(err, d.end(ctx, t, s, pods, others[:i]))
 		default:
 		}
 		began := time.Now()
@@ -94,9 +93,8 @@ func (d Drain) disturbed(ctx context.Context, t *Team, s Subject, pods []*Pod, a
 			return errors.Join(fmt.Errorf("ADD while %d pods are drained: %w", len(pods), err), <-done)
 		}
 		adds.Time(time.Since(began))
-		added = append(added, pod)
 	}
-	return errors.Join(<-done, d.end(ctx, t, s, pods, added))
+	return errors.Join(<-done, d.end(ctx, t, s, pods, others))
 }
 
 // end looks after what a drain has left, and takes away what was added.

@@ -2,8 +2,9 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A Team is subjects that are measured in turn, on one node.
@@ -88,26 +89,12 @@ func Together(ctx context.Context, pods []*Pod, f func(context.Context, *Pod) er
 	return together(ctx, DrainWorkers, pods, f)
 }
 
-// together calls f for every pod, from so many workers. It returns when all are through.
+// together calls f for every pod, from so many workers. It returns when all are through, with the first error.
 func together(ctx context.Context, workers int, pods []*Pod, f func(context.Context, *Pod) error) error {
-	queue := make(chan *Pod, len(pods))
+	var group errgroup.Group
+	group.SetLimit(workers)
 	for _, pod := range pods {
-		queue <- pod
+		group.Go(func() error { return f(ctx, pod) })
 	}
-	close(queue)
-	failed := make(chan error, workers)
-	for range workers {
-		go func() {
-			var errs []error
-			for pod := range queue {
-				errs = append(errs, f(ctx, pod))
-			}
-			failed <- errors.Join(errs...)
-		}()
-	}
-	var errs []error
-	for range workers {
-		errs = append(errs, <-failed)
-	}
-	return errors.Join(errs...)
+	return group.Wait()
 }

@@ -146,7 +146,7 @@ func (c *onCluster) cost(ctx context.Context, verb string, pods []*bench.Pod, do
 	if err != nil {
 		return err
 	}
-	syncs, err := c.counted(c.braid, func() error {
+	syncs, counted, err := c.counted(c.braid, func() error {
 		for _, pod := range pods {
 			if err := do(ctx, pod); err != nil {
 				return err
@@ -165,7 +165,11 @@ func (c *onCluster) cost(ctx context.Context, verb string, pods []*bench.Pod, do
 		return report.Measurement{Section: "cluster", Case: "costs of a pod, 3 networks", What: verb + ": " + what, Subject: report.Braid,
 			Values: []float64{float64(n) / float64(len(pods))}}
 	}
-	all, rows := 0, []report.Measurement{a("fsyncs", syncs)}
+	var rows []report.Measurement
+	if counted {
+		rows = append(rows, a("fsyncs", syncs))
+	}
+	all := 0
 	for _, what := range slices.Sorted(maps.Keys(after)) {
 		if n := after[what] - before[what]; n > 0 {
 			all, rows = all+n, append(rows, a(what, n))
@@ -174,13 +178,29 @@ func (c *onCluster) cost(ctx context.Context, verb string, pods []*bench.Pod, do
 	return c.add(append(rows, a("API requests", all)), nil)
 }
 
-// settled waits until the API server has the statuses of all pods that were started, and a moment more: what the agent
-// writes down of that.
+// settled waits until the API server has the statuses of all pods that were started, and then until the agent has asked
+// nothing for a second: events come later.
 func (c *onCluster) settled(ctx context.Context) error {
 	if err := c.published(ctx); err != nil {
 		return err
 	}
-	return pause(ctx, 200*time.Millisecond)
+	for last := -1; ; {
+		requests, err := c.server.Requests()
+		if err != nil {
+			return err
+		}
+		sum := 0
+		for _, n := range requests {
+			sum += n
+		}
+		if sum == last {
+			return nil
+		}
+		last = sum
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
+	}
 }
 
 // published waits until the API server has the statuses of all pods that were started.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/braid-cni/braid/bench"
 	"github.com/braid-cni/braid/bench/report"
+	"github.com/braid-cni/braid/bench/syscount"
 )
 
 // syncs is how often the agent waits for the disk, for one pod after another.
@@ -16,8 +17,10 @@ func (s *suite) syncs(ctx context.Context) error {
 	del.What = report.Del
 	count := func(into *report.Measurement, do func(context.Context, *bench.Pod) error) func(*bench.Pod) error {
 		return func(pod *bench.Pod) error {
-			n, err := s.counted(braid, func() error { return do(ctx, pod) })
-			into.Values = append(into.Values, float64(n))
+			n, counted, err := s.counted(braid, func() error { return do(ctx, pod) })
+			if counted {
+				into.Values = append(into.Values, float64(n))
+			}
 			return err
 		}
 	}
@@ -38,15 +41,18 @@ func (s *suite) syncs(ctx context.Context) error {
 	}, braid)
 }
 
-// counted is how often the agent syncs while do runs.
-func (s *suite) counted(braid *bench.Braid, do func() error) (int, error) {
-	before, err := braid.Agent().Syncs()
+// counted is how often the agent syncs while do runs; false where the kernel does not count.
+func (s *suite) counted(braid *bench.Braid, do func() error) (n int, counted bool, err error) {
+	before, counted, err := agentSyncs(braid)
 	if err != nil {
-		return 0, err
+		return 0, false, err
+	}
+	if !counted {
+		s.Say("%v", syscount.ErrNotCounted)
 	}
 	if err := do(); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	after, err := braid.Agent().Syncs()
-	return after - before, err
+	after, _, err := agentSyncs(braid)
+	return after - before, counted, err
 }

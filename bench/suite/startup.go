@@ -11,9 +11,8 @@ import (
 )
 
 const (
-	// readyWithin bounds the wait for STATUS, askEvery is how long the node waits between two questions.
-	readyWithin = 30 * time.Second
-	askEvery    = 2 * time.Millisecond
+	// askEvery is how long the node waits between two questions for the status.
+	askEvery = 2 * time.Millisecond
 	// idle is how long an agent has nothing to do before its goroutines are counted.
 	idle = time.Second
 )
@@ -101,7 +100,7 @@ func (c *onCluster) start(ctx context.Context, size *sizes, of string) (err erro
 	if err := c.agent.Launch(); err != nil {
 		return err
 	}
-	if err := c.ready(ctx); err != nil {
+	if err := c.braid.Ready(ctx, askEvery); err != nil {
 		return err
 	}
 	size.sample(of, report.Ready, "ms", float64(time.Since(c.agent.Began()))/float64(time.Millisecond))
@@ -114,21 +113,4 @@ func (c *onCluster) start(ctx context.Context, size *sizes, of string) (err erro
 		return err
 	}
 	return size.idle(of, c.agent)
-}
-
-// ready asks through the door until it says that the agent is ready.
-func (c *onCluster) ready(ctx context.Context) error {
-	deadline := time.Now().Add(readyWithin)
-	for {
-		err := c.braid.Status(ctx)
-		if err == nil {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("wait for STATUS: %w", err)
-		}
-		if err := pause(ctx, askEvery); err != nil {
-			return err
-		}
-	}
 }

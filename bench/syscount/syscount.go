@@ -17,6 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrNotCounted is that the kernel cannot count.
+var ErrNotCounted = errors.New("calls of fsync are not counted")
+
 // A Counter counts the calls of one program.
 type Counter struct {
 	events  []*os.File
@@ -24,7 +27,7 @@ type Counter struct {
 }
 
 // Start starts a command and counts from its first instruction on. Where the kernel cannot count (it needs root, and
-// tracepoints of system calls), the command is started all the same, and Calls says why.
+// tracepoints of system calls), the command is started all the same, and Calls says why not.
 func Start(cmd *exec.Cmd) (*Counter, error) {
 	c := new(Counter)
 	points, err := onThread(tracepoints)
@@ -95,10 +98,11 @@ func open(points []uint64) (events []*os.File, err error) {
 	return events, nil
 }
 
-// Calls is how many there were so far. Calls of processes that have ended count too.
+// Calls is how many there were so far. Calls of processes that have ended count too. Its error wraps ErrNotCounted where the
+// kernel cannot count.
 func (c *Counter) Calls() (int, error) {
 	if c.missing != nil {
-		return 0, c.missing
+		return 0, fmt.Errorf("%w: %w", ErrNotCounted, c.missing)
 	}
 	sum := 0
 	for _, event := range c.events {
