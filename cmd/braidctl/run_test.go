@@ -72,8 +72,8 @@ func TestLaboratoryByCommand(t *testing.T) {
 		t.Errorf("network list:\n%s", out)
 	}
 	shows(t, must(t, "trace", "add", "default/web-3", "--lab="+dir),
-		`ADD of default/web-3 at 20.*Z\nAT +TOOK +INTERFACE +STEP\n0 +\d+ +- +reach the agent\n`,
-		`\n\d+ +\d+ +net2 +make the veth\n(.*\n)+\d+ +- +- +done\n$`)
+		`ADD of default/web-3 at 20.*Z\nAT +TOOK +INTERFACE +STEP +WHEN\n0 +\d+ +- +reach the agent +[.#]+\n`,
+		`\n\d+ +\d+ +net2 +make the veth +[.#]+\n(.*\n)+\d+ +- +- +done\n$`)
 	if _, err := braidctl(t, "trace", "add", "none", "--lab="+dir); err == nil || !strings.Contains(err.Error(), "no ADD of pod default/none") {
 		t.Errorf("trace of no pod: %v", err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,5 +162,22 @@ func TestRoutes(t *testing.T) {
 	}
 	if len(got) != len(want) {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestBar(t *testing.T) {
+	for _, tt := range []struct {
+		at, took, total int64
+		want            string
+	}{
+		{0, 10, 10, strings.Repeat("#", barWidth)},
+		{5, 5, 10, strings.Repeat(" ", barWidth/2) + strings.Repeat("#", barWidth/2)},
+		{5, 0, 10, strings.Repeat(" ", barWidth/2) + "."},
+		{0, 0, 0, "."},
+		{0, 1, 10_000, "."},
+	} {
+		if got := bar(tt.at, tt.took, tt.total); got != tt.want {
+			t.Errorf("%d of %d from %d: %q", tt.took, tt.total, tt.at, got)
+		}
 	}
 }

@@ -64,12 +64,30 @@ func traceTable(w io.Writer, t *wire.Trace) error {
 	if _, err := fmt.Fprintf(w, "ADD of %s/%s at %s%s\n", t.Namespace, t.Pod, t.Began.Format(time.RFC3339Nano), outcome); err != nil {
 		return err
 	}
-	rows := newTable(w, "AT", "TOOK", "INTERFACE", "STEP")
-	var at int64
+	rows := newTable(w, "AT", "TOOK", "INTERFACE", "STEP", "WHEN")
+	total, at := int64(0), int64(0)
 	for _, s := range t.Steps {
-		rows.row(fmt.Sprint(at), fmt.Sprint(s.Microseconds), s.Interface, s.Name)
+		total += s.Microseconds
+	}
+	for _, s := range t.Steps {
+		rows.row(fmt.Sprint(at), fmt.Sprint(s.Microseconds), s.Interface, s.Name, bar(at, s.Microseconds, total))
 		at += s.Microseconds
 	}
 	rows.row(fmt.Sprint(at), "", "", "done")
 	return rows.Flush()
+}
+
+// barWidth is how many characters the whole call is wide.
+const barWidth = 40
+
+// bar shows when a step was: as wide as it took, and where it began. One that is too short for a character is a dot.
+func bar(at, took, total int64) string {
+	if total == 0 {
+		return "."
+	}
+	first, last := at*barWidth/total, (at+took)*barWidth/total
+	if first == last {
+		return strings.Repeat(" ", int(first)) + "."
+	}
+	return strings.Repeat(" ", int(first)) + strings.Repeat("#", int(last-first))
 }
