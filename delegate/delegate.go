@@ -44,6 +44,9 @@ type Options struct {
 	// Observe is told of every attachment made (ADD) or taken away (DEL), with the first plugin of its chain; nil for
 	// nobody.
 	Observe func(command, network, plugin string, err error, took time.Duration)
+
+	// soles are the configurations of chains of one plugin that is built in, by that of the chain.
+	soles *ipam.Memo[[]byte]
 }
 
 // A Delegator carries plans out. Its methods may be called from many goroutines, never twice at once for one container.
@@ -55,6 +58,7 @@ type Delegator struct {
 
 // New returns a Delegator.
 func New(o Options) *Delegator {
+	o.soles = new(ipam.Memo[[]byte])
 	return &Delegator{o: o, builtin: slices.Sorted(maps.Keys(o.Builtins))}
 }
 
@@ -126,16 +130,29 @@ func (d *Delegator) attach(ctx context.Context, c *store.Container, i int, later
 	defer steps.About("")
 	e := d.dispatcher(c, a)
 	e.later = later
-	result, err := d.libcni(a, e).AddNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
+	a.Result, err = d.add(ctx, e, list, c, a)
 	steps.Step("hand the result over")
 	d.observe("ADD", a, list, err, start)
 	if err != nil {
 		return err
 	}
-	if a.Result, err = json.Marshal(result); err != nil {
-		return fmt.Errorf("encode the result: %w", err)
-	}
 	return d.routeDefault(c, i, restore)
+}
+
+// add carries one chain out and returns its result.
+func (d *Delegator) add(ctx context.Context, e *dispatcher, list *libcni.NetworkConfigList, c *store.Container, a *store.Attachment) (json.RawMessage, error) {
+	if s, ok := soleOf(e, list); ok {
+		return s.add(ctx, c, a)
+	}
+	result, err := d.libcni(a, e).AddNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(result)
+	if err != nil {
+		return nil, fmt.Errorf("encode the result: %w", err)
+	}
+	return raw, nil
 }
 
 // Del takes the attachments of a container away, the last one first, from what was stored of them. It goes on past
@@ -158,13 +175,22 @@ func (d *Delegator) detach(ctx context.Context, c *store.Container, a *store.Att
 	if err != nil {
 		return err
 	}
+	start := time.Now()
+	err = d.del(ctx, list, c, a, netns, t)
+	d.observe("DEL", a, list, err, start)
+	return err
+}
+
+func (d *Delegator) del(ctx context.Context, list *libcni.NetworkConfigList, c *store.Container, a *store.Attachment, netns string, t Teardown) error {
+	e := d.dispatcher(c, a)
+	e.teardown = t
+	if s, ok := soleOf(e, list); ok {
+		return s.del(ctx, c, a, netns)
+	}
 	if err := d.seedCache(list.Name, c, a); err != nil {
 		return err
 	}
-	start := time.Now()
-	err = d.chain(c, a, t).DelNetworkList(ctx, list, runtimeConf(c, a, netns))
-	d.observe("DEL", a, list, err, start)
-	return err
+	return d.libcni(a, e).DelNetworkList(ctx, list, runtimeConf(c, a, netns))
 }
 
 func (d *Delegator) observe(command string, a *store.Attachment, list *libcni.NetworkConfigList, err error, start time.Time) {
@@ -192,7 +218,7 @@ func (d *Delegator) check(ctx context.Context, c *store.Container, a *store.Atta
 	if err := d.seedCache(list.Name, c, a); err != nil {
 		return err
 	}
-	err = d.chain(c, a, nil).CheckNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
+	err = d.libcni(a, d.dispatcher(c, a)).CheckNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
 	if errors.Is(err, libcni.ErrorCheckNotSupp) {
 		return nil // a version before 0.4.0 has no CHECK
 	}
@@ -220,15 +246,6 @@ func (d *Delegator) GC(ctx context.Context, config []byte, path []string, policy
 		args.ValidAttachments = append(args.ValidAttachments, types.GCAttachment{ContainerID: v.ContainerID, IfName: v.IfName})
 	}
 	return d.network(path, policy).GCNetworkList(ctx, list, args)
-}
-
-// chain is the libcni of one attachment, for any verb but ADD.
-func (d *Delegator) chain(c *store.Container, a *store.Attachment, t Teardown) *libcni.CNIConfig {
-	e := d.dispatcher(c, a)
-	if t != nil {
-		e.teardown = t
-	}
-	return d.libcni(a, e)
 }
 
 func (d *Delegator) dispatcher(c *store.Container, a *store.Attachment) *dispatcher {

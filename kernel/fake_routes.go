@@ -36,8 +36,11 @@ func (s *fakeSpace) addAddress(link int, a Address) error {
 	return nil
 }
 
-func (n *fakeNetns) SetUp(link int, addresses ...Address) error {
+func (n *fakeNetns) SetUp(link int, announce bool, addresses ...Address) error {
 	return n.locked("set up", func() error {
+		if l := n.space.links[link]; l != nil && announce {
+			n.space.sysctls["net/ipv4/conf/"+l.Name+"/arp_notify"] = "1"
+		}
 		for _, a := range addresses {
 			if err := n.space.addAddress(link, a); err != nil {
 				return err

@@ -87,9 +87,10 @@ type Addresses interface {
 	Addresses(link int) ([]Address, error)
 	// AddAddress fails with EEXIST when the link has the address.
 	AddAddress(link int, a Address) error
-	// SetUp gives a link addresses and sets it up, in that order and in one call. It fails as AddAddress does, and then
-	// leaves what it came to.
-	SetUp(link int, addresses ...Address) error
+	// SetUp gives a link addresses and sets it up, in that order and in one call. With announce the link's IPv4 addresses are
+	// told to its neighbours then, and whenever it goes up again (arp_notify in ip-sysctl). It fails as AddAddress does, and
+	// then leaves what it came to.
+	SetUp(link int, announce bool, addresses ...Address) error
 	// DelAddress succeeds when the link does not have the address.
 	DelAddress(link int, p netip.Prefix) error
 }

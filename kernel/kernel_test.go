@@ -300,18 +300,21 @@ func TestSetUp(t *testing.T) {
 		pod := open(t, w, podPath)
 		must(t, pod.SetLink("eth0", kernel.LinkChange{Down: true}))
 		index := link(t, pod, "eth0").Index
-		must(t, pod.SetUp(index, kernel.Address{Prefix: prefix("10.2.0.2/24")}, kernel.Address{Prefix: prefix("fd00::2/64"), NoDAD: true}))
+		must(t, pod.SetUp(index, true, kernel.Address{Prefix: prefix("10.2.0.2/24")}, kernel.Address{Prefix: prefix("fd00::2/64"), NoDAD: true}))
 		want(t, "pod", w.Dump(t, podPath)[len(w.Dump(t)):], `pod0
   address eth0 10.1.0.2/24
   address eth0 10.2.0.2/24
   address eth0 fd00::2/64
   link eth0 veth mtu 1400 up
 `)
-		err := pod.SetUp(index, kernel.Address{Prefix: prefix("10.3.0.2/24")}, kernel.Address{Prefix: prefix("10.2.0.2/24")})
+		if value, err := pod.Sysctl("net/ipv4/conf/eth0/arp_notify"); value != "1" || err != nil {
+			t.Errorf("arp_notify is %q, %v", value, err)
+		}
+		err := pod.SetUp(index, false, kernel.Address{Prefix: prefix("10.3.0.2/24")}, kernel.Address{Prefix: prefix("10.2.0.2/24")})
 		if !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "10.2.0.2/24") {
 			t.Errorf("an address that is there: %v", err)
 		}
-		if err := pod.SetUp(999); !errors.Is(err, kernel.ErrNoLink) {
+		if err := pod.SetUp(999, true); !errors.Is(err, kernel.ErrNoLink) {
 			t.Errorf("no such link: %v", err)
 		}
 	})

@@ -92,15 +92,20 @@ func addressMessage(link int, a Address) *nl.NetlinkRequest {
 	return req
 }
 
-func (n *linuxNetns) SetUp(link int, addresses ...Address) error {
+func (n *linuxNetns) SetUp(link int, announce bool, addresses ...Address) error {
 	var messages []*nl.NetlinkRequest
-	for _, a := range addresses {
-		messages = append(messages, addressMessage(link, a))
+	var what []string
+	if announce {
+		messages, what = append(messages, announceMessage(link)), append(what, fmt.Sprintf("announce the addresses of link %d", link))
 	}
-	up := linkMessage(true, false, false)
-	up.Index = int32(link)
-	messages = append(messages, message(unix.RTM_SETLINK, 0))
-	messages[len(addresses)].AddData(up)
+	for _, a := range addresses {
+		messages, what = append(messages, addressMessage(link, a)), append(what, fmt.Sprintf("add address %s to link %d", a.Prefix, link))
+	}
+	up := message(unix.RTM_SETLINK, 0)
+	msg := linkMessage(true, false, false)
+	msg.Index = int32(link)
+	up.AddData(msg)
+	messages, what = append(messages, up), append(what, fmt.Sprintf("set link %d up", link))
 	var answers []answer
 	err := n.change("set up", func() (err error) {
 		answers, err = n.route.exchange(messages...)
@@ -110,14 +115,31 @@ func (n *linuxNetns) SetUp(link int, addresses ...Address) error {
 		return fmt.Errorf("set link %d up: %w", link, err)
 	}
 	for i, a := range answers {
-		switch {
-		case a.err != nil && i < len(addresses):
-			return fmt.Errorf("add address %s to link %d: %w", addresses[i].Prefix, link, a.err)
-		case a.err != nil:
-			return fmt.Errorf("set link %d up: %w", link, linkError(a.err))
+		if a.err != nil {
+			return fmt.Errorf("%s: %w", what[i], linkError(a.err))
 		}
 	}
 	return nil
+}
+
+// inetConf is IFLA_INET_CONF of linux/if_link.h, and arpNotify IPV4_DEVCONF_ARP_NOTIFY of linux/ip.h, which is the sysctl
+// net/ipv4/conf/<link>/arp_notify.
+const (
+	inetConf  = 1
+	arpNotify = 22
+)
+
+// announceMessage sets the sysctl without a file: to find one in a namespace that is new takes longer than to set a link up.
+func announceMessage(link int) *nl.NetlinkRequest {
+	req := message(unix.RTM_SETLINK, 0)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(link)
+	req.AddData(msg)
+	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	conf := families.AddRtAttr(unix.AF_INET, nil).AddRtAttr(inetConf, nil)
+	conf.AddRtAttr(arpNotify, nl.Uint32Attr(1))
+	req.AddData(families)
+	return req
 }
 
 func (n *linuxNetns) DelAddress(link int, p netip.Prefix) error {

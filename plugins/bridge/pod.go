@@ -123,7 +123,7 @@ func (a *attachment) configurePod(ctx context.Context) error {
 			addresses = append(addresses, kernel.Address{Prefix: kernel.Prefix(ip.Address), NoDAD: !a.dad})
 		}
 	}
-	if err := a.pod.SetUp(a.podLink.Index, addresses...); err != nil {
+	if err := a.pod.SetUp(a.podLink.Index, a.ipam != "", addresses...); err != nil {
 		return err
 	}
 	if a.dad && a.ipam != "" {
@@ -139,10 +139,10 @@ func (a *attachment) configurePod(ctx context.Context) error {
 	return nil
 }
 
-// settings are written before the addresses come: arp_notify announces them when the link goes up.
+// settings are written before the addresses come and the link is up.
 func (a *attachment) settings() []kernel.Setting {
-	v4, v6 := "net/ipv4/conf/"+a.request.IfName, "net/ipv6/conf/"+a.request.IfName
-	settings := []kernel.Setting{{Name: v4 + "/arp_notify", Value: "1"}}
+	v6 := "net/ipv6/conf/" + a.request.IfName
+	var settings []kernel.Setting
 	if a.dad {
 		settings = append(settings,
 			kernel.Setting{Name: v6 + "/enhanced_dad", Value: "1", Optional: true},
