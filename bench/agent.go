@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -38,6 +39,7 @@ type Agent struct {
 	process  *exec.Cmd
 	log      *os.File
 	count    *syscount.Counter
+	counted  bool
 	began    time.Time
 }
 
@@ -53,6 +55,13 @@ func NewAgent(bin, dir string, flags ...string) *Agent {
 // Measured lets the agent answer for its memory and goroutines. Only one that runs may.
 func (a *Agent) Measured() *Agent {
 	a.flags = append(a.flags, "--health", health)
+	return a
+}
+
+// Counted counts what the agent syncs, from its first instruction on. It is then slower: the kernel looks at every call, and at
+// every switch to one of the agent's threads.
+func (a *Agent) Counted() *Agent {
+	a.counted = true
 	return a
 }
 
@@ -82,8 +91,7 @@ func (a *Agent) Start(ctx context.Context) error {
 	})
 }
 
-// Launch executes the agent and does not wait until it can be asked. What the agent syncs is counted from its first
-// instruction on.
+// Launch executes the agent and does not wait until it can be asked.
 func (a *Agent) Launch() (err error) {
 	if err := a.makeFolders(); err != nil {
 		return err
@@ -99,11 +107,19 @@ func (a *Agent) Launch() (err error) {
 	cmd := exec.Command(filepath.Join(a.bin, "braidd"), append(append(a.folders(), "--log-level", "warn"), a.flags...)...)
 	cmd.Stdout, cmd.Stderr = a.log, a.log
 	a.began = time.Now()
-	if a.count, err = syscount.Start(cmd); err != nil {
+	if err := a.execute(cmd); err != nil {
 		return fmt.Errorf("start braidd: %w", err)
 	}
 	a.process = cmd
 	return nil
+}
+
+func (a *Agent) execute(cmd *exec.Cmd) (err error) {
+	if !a.counted {
+		return cmd.Start()
+	}
+	a.count, err = syscount.Start(cmd)
+	return err
 }
 
 func (a *Agent) makeFolders() error {
@@ -139,18 +155,28 @@ func (a *Agent) says() string {
 	return string(log[max(0, len(log)-length):])
 }
 
-// Syncs is how often the agent has called fsync or fdatasync since it was started.
-func (a *Agent) Syncs() (int, error) { return a.count.Calls() }
-
-// Memory is the agent's resident memory in megabytes.
-func (a *Agent) Memory() (float64, error) {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/status", a.process.Process.Pid))
-	if err != nil {
-		return 0, fmt.Errorf("read the agent's memory: %w", err)
+// Syncs is how often an agent that is Counted has called fsync or fdatasync since it was started.
+func (a *Agent) Syncs() (int, error) {
+	if a.count == nil {
+		return 0, syscount.ErrNotCounted
 	}
-	defer file.Close()
-	kilobytes, err := field(file, "VmRSS:")
-	return kilobytes * 1024 / 1e6, err
+	return a.count.Calls()
+}
+
+// Memory is the agent's resident memory in megabytes, and the part of it that is the agent's alone: the rest is what it has
+// read of its program, which the kernel can drop.
+func (a *Agent) Memory() (resident, anonymous float64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.process.Process.Pid))
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the agent's memory: %w", err)
+	}
+	all, err := field(bytes.NewReader(text), "VmRSS:")
+	if err != nil {
+		return 0, 0, err
+	}
+	own, err := field(bytes.NewReader(text), "RssAnon:")
+	const megabytes = 1024 / 1e6 // of a kilobyte as the kernel counts
+	return all * megabytes, own * megabytes, err
 }
 
 // Goroutines is how many the agent has.

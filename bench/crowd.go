@@ -12,6 +12,9 @@ import (
 // DrainWorkers is how many DELs are under way at the same time when a node is drained.
 const DrainWorkers = 32
 
+// SyncsAPod is what Throughput calls the calls of fsync.
+const SyncsAPod = "fsyncs a pod"
+
 // A Crowd is many pods that start at the same time.
 type Crowd struct {
 	Case string
@@ -28,7 +31,7 @@ type Crowd struct {
 // Throughput measures how many pods a second get their networks, and with Syncs what that is in calls of fsync a pod. The
 // pods' namespaces are there before.
 func (c Crowd) Throughput(ctx context.Context, t *Team) ([]report.Measurement, error) {
-	rates, syncs := c.measurements(t, report.Throughput, report.Add, "pods/s"), c.measurements(t, report.Throughput, "fsyncs a pod", "")
+	rates, syncs := c.measurements(t, report.Throughput, report.Add, "pods/s"), c.measurements(t, report.Throughput, SyncsAPod, "")
 	for round := range c.Rounds {
 		err := t.turn(round, func(i int, s Subject) error { return c.rate(ctx, t, s, &rates[i], &syncs[i]) })
 		if err != nil {

@@ -104,6 +104,9 @@ func (j Job) measure(ctx context.Context) (_ Ratios, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
+	if err := bench.MakeFolder(dir); err != nil {
+		return nil, err
+	}
 	pods, err := bench.NewPods(filepath.Join(dir, "netns"))
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ func (s *suite) cluster(ctx context.Context) (err error) {
 		return err
 	}
 	c := &onCluster{suite: s, server: server}
-	c.agent = bench.NewAgent(s.Braid, dir, "--kubeconfig", server.Kubeconfig, "--node-name", apiserver.Node).Measured()
+	c.agent = bench.NewAgent(s.Braid, dir, "--kubeconfig", server.Kubeconfig, "--node-name", apiserver.Node).Measured().Counted()
 	c.braid = bench.NewBraid(c.agent, bench.Plain(), 3).Naming()
 	if err := c.define(ctx); err != nil {
 		return err

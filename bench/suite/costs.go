@@ -11,7 +11,7 @@ import (
 // syncs is how often the agent waits for the disk, for one pod after another.
 func (s *suite) syncs(ctx context.Context) error {
 	m := &maker{suite: s}
-	braid := m.braid(bench.Plain(), 3)
+	braid := bench.NewBraid(m.agent().Counted(), bench.Plain(), 3)
 	add := report.Measurement{Section: "fsyncs", Case: report.ThreeNetworks, What: report.Add, Subject: report.Braid}
 	del := add
 	del.What = report.Del
@@ -24,7 +24,7 @@ func (s *suite) syncs(ctx context.Context) error {
 			return err
 		}
 	}
-	return m.team(ctx, true, func(*bench.Team) error {
+	return m.team(ctx, true, func(t *bench.Team) error {
 		for range s.n(20) {
 			pods, err := s.pods.Take(1)
 			if err != nil {
@@ -37,8 +37,29 @@ func (s *suite) syncs(ctx context.Context) error {
 			}
 			s.pods.Give(pods...)
 		}
-		return s.add([]report.Measurement{add, del}, nil)
+		if err := s.add([]report.Measurement{add, del}, nil); err != nil {
+			return err
+		}
+		return s.shared(ctx, t)
 	}, braid)
+}
+
+// shared is the same for pods that start at the same time, whose agent writes to the disk for several at once.
+func (s *suite) shared(ctx context.Context, t *bench.Team) error {
+	for _, workers := range []int{8, 32} {
+		c := bench.Crowd{Case: report.Workers(workers), Pods: max(workers, s.n(crowd)), Workers: workers, Rounds: s.n(3), Syncs: agentSyncs}
+		measured, err := c.Throughput(ctx, t)
+		for _, m := range measured {
+			if m.What == bench.SyncsAPod {
+				m.Section = "fsyncs"
+				s.measured = append(s.measured, m)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // counted is how often the agent syncs while do runs; false where the kernel does not count.

@@ -24,7 +24,7 @@ func (s *suite) throughput(ctx context.Context) error {
 	return m.team(ctx, true, func(t *bench.Team) error {
 		for _, workers := range []int{1, 4, 8, 32} {
 			of := report.Workers(workers)
-			c := bench.Crowd{Case: of, Pods: max(workers, s.n(crowd)), Workers: workers, Rounds: s.n(3), Syncs: agentSyncs}
+			c := bench.Crowd{Case: of, Pods: max(workers, s.n(crowd)), Workers: workers, Rounds: s.n(3)}
 			c.Each = s.progress(report.Throughput+", "+of, c.Rounds)
 			if err := s.add(c.Throughput(ctx, t)); err != nil {
 				return err

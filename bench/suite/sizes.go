@@ -17,12 +17,29 @@ func newSizes(section string) *sizes { return &sizes{section: section} }
 
 // take reads them.
 func (s *sizes) take(of string, agent *bench.Agent) error {
-	memory, err := agent.Memory()
+	if err := s.memory(of, "", agent); err != nil {
+		return err
+	}
+	return s.routines(of, agent)
+}
+
+// idle reads what an agent is that has nothing to do.
+func (s *sizes) idle(of string, agent *bench.Agent) error {
+	if err := s.memory(of, ", idle for a second", agent); err != nil {
+		return err
+	}
+	return s.routines(of, agent)
+}
+
+// memory reads the resident memory. When is added to the name of the quantity.
+func (s *sizes) memory(of, when string, agent *bench.Agent) error {
+	resident, anonymous, err := agent.Memory()
 	if err != nil {
 		return err
 	}
-	s.sample(of, report.Memory, "MB", memory)
-	return s.routines(of, agent)
+	s.sample(of, report.Memory+when, "MB", resident)
+	s.sample(of, "anonymous"+when, "MB", anonymous)
+	return nil
 }
 
 // routines reads the goroutines.
@@ -33,16 +50,6 @@ func (s *sizes) routines(of string, agent *bench.Agent) error {
 	}
 	s.sample(of, report.Routines, "", routines)
 	return nil
-}
-
-// idle reads what an agent is that has nothing to do.
-func (s *sizes) idle(of string, agent *bench.Agent) error {
-	memory, err := agent.Memory()
-	if err != nil {
-		return err
-	}
-	s.sample(of, "RSS, idle for a second", "MB", memory)
-	return s.routines(of, agent)
 }
 
 // sample adds one value.

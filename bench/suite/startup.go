@@ -104,11 +104,9 @@ func (c *onCluster) start(ctx context.Context, size *sizes, of string) (err erro
 		return err
 	}
 	size.sample(of, report.Ready, "ms", float64(time.Since(c.agent.Began()))/float64(time.Millisecond))
-	memory, err := c.agent.Memory()
-	if err != nil {
+	if err := size.memory(of, "", c.agent); err != nil {
 		return err
 	}
-	size.sample(of, report.Memory, "MB", memory)
 	if err := pause(ctx, idle); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,10 +130,7 @@ func (s *suite) n(whole int) int { return max(1, whole*s.Percent/100) }
 func (s *suite) dir(name string) (string, error) {
 	s.folders++
 	path := filepath.Join(s.Dir, fmt.Sprintf("%d-%s", s.folders, name))
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return "", fmt.Errorf("make the folder of %s: %w", name, err)
-	}
-	return path, nil
+	return path, bench.MakeFolder(path)
 }
 
 // add keeps measurements.
