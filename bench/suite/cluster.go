@@ -26,6 +26,7 @@ const (
 type onCluster struct {
 	*suite
 	server *apiserver.Server
+	dir    string
 	agent  *bench.Agent
 	braid  *bench.Braid
 	// names and args are those of the pods that the API server has for us to start.
@@ -52,9 +53,8 @@ func (s *suite) cluster(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	c := &onCluster{suite: s, server: server}
-	c.agent = bench.NewAgent(s.Braid, dir, "--kubeconfig", server.Kubeconfig, "--node-name", apiserver.Node).Measured().Counted()
-	c.braid = bench.NewBraid(c.agent, bench.Plain(), 3).Naming()
+	c := &onCluster{suite: s, server: server, dir: dir}
+	c.use(c.newAgent())
 	if err := c.define(ctx); err != nil {
 		return err
 	}
@@ -66,6 +66,16 @@ func (s *suite) cluster(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// newAgent returns the node's agent, which is there once at a time.
+func (c *onCluster) newAgent() *bench.Agent {
+	return bench.NewAgent(c.Braid, c.dir, "--kubeconfig", c.server.Kubeconfig, "--node-name", apiserver.Node).Measured()
+}
+
+// use measures an agent from now on.
+func (c *onCluster) use(agent *bench.Agent) {
+	c.agent, c.braid = agent, bench.NewBraid(agent, bench.Plain(), 3).Naming()
 }
 
 // define makes the networks that pods name, and all the others.
@@ -117,6 +127,8 @@ func (c *onCluster) latency(ctx context.Context) error {
 // costs are the requests and the calls of fsync of a pod.
 func (c *onCluster) costs(ctx context.Context) error {
 	n := c.n(20)
+	c.use(c.newAgent().Counted())
+	defer func() { c.use(c.newAgent()) }()
 	if err := c.more(ctx, n+1); err != nil {
 		return err
 	}

@@ -82,7 +82,9 @@ func expected() (lines []string) {
 	add("latency", "3 networks", "DEL", report.OneLink)
 	for _, workers := range []int{1, 4, 8, 32} {
 		add("throughput", report.Workers(workers), "ADD", three...)
-		add("throughput", report.Workers(workers), "fsyncs a pod", report.Braid)
+	}
+	for _, workers := range []int{8, 32} {
+		add("fsyncs", report.Workers(workers), bench.SyncsAPod, report.Braid)
 	}
 	add("programs", "VERSION", "exec to exit", "empty Go program", report.Reference, report.Braid)
 	add("drain", "1 pods x 3", "start", three...)
