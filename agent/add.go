@@ -111,15 +111,16 @@ func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Co
 	if err := a.describeDevices(plan); err != nil {
 		return nil, nil, a.forgetIf(true, c, err)
 	}
-	if undone, err := a.Delegator.Add(ctx, c); err != nil {
+	settle, undone, err := a.Delegator.Add(ctx, c)
+	if err != nil {
 		return nil, nil, a.forgetIf(undone, c, err)
 	}
 	steps.Step("route")
-	if err := a.commit(ctx, config, plan, c); err != nil {
+	if err := a.commit(ctx, config, plan, c, settle); err != nil {
 		undone := a.Delegator.Del(context.WithoutCancel(ctx), c, c.Netns) == nil
 		return nil, nil, a.forgetIf(undone, c, err)
 	}
-	steps.Step("commit")
+	steps.Step("wait for the ports")
 	return c, plan, nil
 }
 
@@ -133,8 +134,8 @@ func (a *Agent) forgetIf(undone bool, c *store.Container, cause error) error {
 	return errors.Join(cause, a.Store.Forget(c.Key()))
 }
 
-// commit makes the results durable and sees to the status.
-func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netattach.Plan, c *store.Container) error {
+// commit makes the results durable, waits for the ports, which have come up meanwhile, and sees to the status.
+func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netattach.Plan, c *store.Container, settle func(context.Context) error) error {
 	status, err := a.statusOf(plan, c)
 	if err != nil {
 		return err
@@ -142,6 +143,10 @@ func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netat
 	c.Status, c.Attached = string(status), true
 	c.Published = c.Pod.Name == ""
 	if err := a.Store.Commit(c); err != nil {
+		return err
+	}
+	trace.From(ctx).Step("commit")
+	if err := settle(ctx); err != nil {
 		return err
 	}
 	if config.StatusPublish == netattach.StatusSync {

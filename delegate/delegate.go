@@ -73,28 +73,38 @@ func (d *Delegator) list(config []byte) (*libcni.NetworkConfigList, error) {
 // undoWithin bounds the removal of what a failed ADD made, which goes on when the caller has given up.
 const undoWithin = 30 * time.Second
 
-// Add makes the attachments of a container in order and sets their results. At the first failure it takes away what
-// was made, in reverse, and stops. Undone says whether nothing of the container is left in that case.
-func (d *Delegator) Add(ctx context.Context, c *store.Container) (undone bool, err error) {
+// Add makes the attachments of a container in order and sets their results. Settle waits, later and for all of them, for what
+// need not be waited for before, such as ports that are coming up: until it has returned nil nobody is to be told that the
+// attachments are made. At the first failure Add takes away what was made, in reverse, and stops. Undone says whether nothing
+// of the container is left in that case.
+func (d *Delegator) Add(ctx context.Context, c *store.Container) (settle func(context.Context) error, undone bool, err error) {
 	if c.Chained != nil {
 		if err := d.drop(c.Netns, c.Chained); err != nil {
-			return true, fmt.Errorf("take the default route of %s away: %w", c.Chained.IfName, err)
+			return nil, true, fmt.Errorf("take the default route of %s away: %w", c.Chained.IfName, err)
 		}
 	}
-	var waits []func(context.Context) error
+	var all waits
 	for i := range c.Attachments {
-		later := func(wait func(context.Context) error) { waits = append(waits, wait) }
-		if err := d.attach(ctx, c, i, later); err != nil {
-			return d.undo(ctx, c, i+1, attachError(c, i, err))
+		if err := d.attach(ctx, c, i, all.add); err != nil {
+			undone, err := d.undo(ctx, c, i+1, attachError(c, i, err))
+			return nil, undone, err
 		}
 	}
-	for _, wait := range waits {
+	return all.settle, false, nil
+}
+
+// waits are what plugins left to be waited for.
+type waits []func(context.Context) error
+
+func (w *waits) add(wait func(context.Context) error) { *w = append(*w, wait) }
+
+func (w *waits) settle(ctx context.Context) error {
+	for _, wait := range *w {
 		if err := wait(ctx); err != nil {
-			return d.undo(ctx, c, len(c.Attachments), err)
+			return err
 		}
 	}
-	trace.From(ctx).Step("wait for the ports")
-	return false, nil
+	return nil
 }
 
 func attachError(c *store.Container, i int, err error) error {

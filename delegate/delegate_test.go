@@ -155,7 +155,7 @@ func pod(attachments ...store.Attachment) *store.Container {
 func TestAddInOrderDelInReverse(t *testing.T) {
 	f := newFixture(t)
 	c := pod(attachment("eth0", "fake"), attachment("net1", "fake"))
-	if _, err := f.Add(context.Background(), c); err != nil {
+	if _, _, err := f.Add(context.Background(), c); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(c.Attachments[1].Result), `"net1"`) {
@@ -175,7 +175,7 @@ func TestAddInOrderDelInReverse(t *testing.T) {
 func TestDelWithoutLibcnisFiles(t *testing.T) {
 	f := newFixture(t)
 	c := pod(attachment("eth0", "fake"))
-	if _, err := f.Add(context.Background(), c); err != nil {
+	if _, _, err := f.Add(context.Background(), c); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.RemoveAll(f.o.CacheDir); err != nil {
@@ -192,7 +192,7 @@ func TestFailedAddIsUndone(t *testing.T) {
 	f := newFixture(t)
 	f.fail["ADD net1"] = errors.New("no room")
 	c := pod(attachment("eth0", "fake"), attachment("net1", "fake"), attachment("net2", "fake"))
-	undone, err := f.Add(context.Background(), c)
+	_, undone, err := f.Add(context.Background(), c)
 	if !undone || err == nil || !strings.Contains(err.Error(), `attach network "default/net1" as net1`) {
 		t.Errorf("undone %v, %v", undone, err)
 	}
@@ -207,29 +207,32 @@ func (p patient) Add(ctx context.Context, r *plugin.Request) (*current.Result, e
 	return p.recorder.Add(ctx, r)
 }
 
-// What can wait is waited for when all attachments are made, and before anybody is told.
+// What can wait is waited for when all attachments are made, and when the caller says so.
 func TestWaitsComeLast(t *testing.T) {
 	f := newFixture(t)
 	f.o.Builtins["patient"] = patient{f.o.Builtins["fake"].(recorder)}
 	c := pod(attachment("eth0", "patient"), attachment("net1", "patient"))
-	if _, err := f.Add(context.Background(), c); err != nil {
+	settle, _, err := f.Add(context.Background(), c)
+	if err != nil {
 		t.Fatal(err)
 	}
-	f.wantCalls(t, "ADD eth0", "ADD net1", "WAIT eth0", "WAIT net1")
-	f.fail["WAIT eth0"] = errors.New("port is down")
-	undone, err := f.Add(context.Background(), pod(attachment("eth0", "patient"), attachment("net1", "patient")))
-	if !undone || err == nil || !strings.Contains(err.Error(), "port is down") {
-		t.Errorf("undone %v, %v", undone, err)
+	f.wantCalls(t, "ADD eth0", "ADD net1")
+	if err := settle(context.Background()); err != nil {
+		t.Fatal(err)
 	}
-	f.wantCalls(t, "ADD eth0", "ADD net1", "WAIT eth0", "DEL net1 with result", "DEL eth0 with result",
-		"FLUSH host-net1,host-eth0", "FREE net1", "FREE eth0")
+	f.wantCalls(t, "WAIT eth0", "WAIT net1")
+	f.fail["WAIT eth0"] = errors.New("port is down")
+	if err := settle(context.Background()); err == nil || !strings.Contains(err.Error(), "port is down") {
+		t.Errorf("error %v", err)
+	}
+	f.wantCalls(t, "WAIT eth0")
 }
 
 func TestUndoThatFailsIsSaid(t *testing.T) {
 	f := newFixture(t)
 	f.fail["ADD net1"] = errors.New("no room")
 	f.fail["FREE eth0"] = errors.New("stuck")
-	undone, err := f.Add(context.Background(), pod(attachment("eth0", "fake"), attachment("net1", "fake")))
+	_, undone, err := f.Add(context.Background(), pod(attachment("eth0", "fake"), attachment("net1", "fake")))
 	if undone || err == nil || !strings.Contains(err.Error(), "no room") || !strings.Contains(err.Error(), "stuck") {
 		t.Errorf("undone %v, %v", undone, err)
 	}
@@ -241,7 +244,7 @@ func TestUndoOutlivesTheCaller(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	f.fail["ADD eth0"] = errors.New("cancelled")
 	cancel()
-	if undone, _ := f.Add(ctx, pod(attachment("eth0", "fake"))); !undone {
+	if _, undone, _ := f.Add(ctx, pod(attachment("eth0", "fake"))); !undone {
 		t.Error("not undone")
 	}
 }
@@ -276,7 +279,7 @@ func TestDefaultRouteIsInKernelAndResult(t *testing.T) {
 			f := newFixture(t)
 			c := pod(attachment("eth0", "fake"))
 			c.Attachments[0].DefaultRoutes = tt.want
-			if _, err := f.Add(context.Background(), c); err != nil {
+			if _, _, err := f.Add(context.Background(), c); err != nil {
 				t.Fatal(err)
 			}
 			f.wantCalls(t, append([]string{"ADD eth0"}, tt.calls...)...)
@@ -295,7 +298,7 @@ func TestOwnGatewaysReplaceOnlyTheirFamilies(t *testing.T) {
 		c.Attachments[i].DefaultRoutes = store.DefaultRoutes{YieldToOwn: true}
 	}
 	c.Attachments[1].DefaultRoutes = store.DefaultRoutes{Own: true}
-	if _, err := f.Add(context.Background(), c); err != nil {
+	if _, _, err := f.Add(context.Background(), c); err != nil {
 		t.Fatal(err)
 	}
 	f.wantCalls(t, "ADD eth0", "DROP eth0 v6=false", "DROP eth0 v6=true", "ADD net1", "RESTORE eth0 v6=true",
@@ -330,7 +333,7 @@ func TestResultHasTheVersionOfTheConfiguration(t *testing.T) {
 		a := attachment("eth0", "fake")
 		a.Config = json.RawMessage(strings.Replace(string(a.Config), "1.1.0", version, 1))
 		c := pod(a)
-		if _, err := f.Add(context.Background(), c); err != nil {
+		if _, _, err := f.Add(context.Background(), c); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(c.Attachments[0].Result), `"cniVersion":"`+version+`"`) {
@@ -386,7 +389,7 @@ func TestPolicyDecidesBetweenBuiltinAndBinary(t *testing.T) {
 			a := attachment("net1", tt.typ)
 			a.Builtins, a.Path = tt.policy, []string{dir}
 			c := pod(a)
-			_, err := f.Add(context.Background(), c)
+			_, _, err := f.Add(context.Background(), c)
 			if got := fmt.Sprint(string(c.Attachments[0].Result), err); !strings.Contains(got, tt.want) {
 				t.Errorf("got %s, want %q", got, tt.want)
 			}

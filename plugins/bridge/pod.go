@@ -243,11 +243,15 @@ func (p *Plugin) waitRunning(ctx context.Context, port string) error {
 	}, fmt.Sprintf("wait for bridge port %q to come up", port))
 }
 
-// poll asks again after 25 µs, 50 µs, 100 µs and so on up to 50 ms.
+// patience is how long poll asks every 25 µs, before it takes longer pauses.
+const patience = time.Millisecond
+
+// poll asks again and again, after pauses that grow up to 50 ms.
 func poll(ctx context.Context, timeout time.Duration, done func() (bool, error), what string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	for pause := 25 * time.Microsecond; ; pause = min(2*pause, 50*time.Millisecond) {
+	pause, began := 25*time.Microsecond, time.Now()
+	for {
 		ok, err := done()
 		if ok || err != nil {
 			return err
@@ -256,6 +260,9 @@ func poll(ctx context.Context, timeout time.Duration, done func() (bool, error),
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w", what, ctx.Err())
 		case <-time.After(pause):
+		}
+		if time.Since(began) > patience {
+			pause = min(2*pause, 50*time.Millisecond)
 		}
 	}
 }
