@@ -25,7 +25,7 @@ import (
 // add plans, writes the plan down, carries it out, writes the results down and answers with the default network's.
 func (a *Agent) add(ctx context.Context, r *wire.Request) ([]byte, error) {
 	steps := trace.From(ctx)
-	config, warnings, err := netattach.ParseConfig(r.Config)
+	config, warnings, err := a.configuration(r.Config)
 	if err != nil {
 		return nil, invalid(types.ErrInvalidNetworkConfig, err.Error())
 	}
@@ -56,6 +56,21 @@ func (a *Agent) add(ctx context.Context, r *wire.Request) ([]byte, error) {
 		a.report(pod, cluster.Event{Reason: "AddedInterface", Message: summary(c)})
 	}
 	return runtimeResult(config, plan, c)
+}
+
+// A configured is what a network configuration says, with what is odd about it.
+type configured struct {
+	config   netattach.Config
+	warnings []string
+}
+
+// configuration reads what the runtime sends, which is the same for most pods. What it returns is shared.
+func (a *Agent) configuration(stdin []byte) (netattach.Config, []string, error) {
+	c, err := a.configs.Of(stdin, func() (configured, error) {
+		config, warnings, err := netattach.ParseConfig(stdin)
+		return configured{config, warnings}, err
+	})
+	return c.config, c.warnings, err
 }
 
 // clean makes way for an ADD: what an ADD that never came to its end left is removed, one that did is an error.
@@ -136,12 +151,14 @@ func (a *Agent) forgetIf(undone bool, c *store.Container, cause error) error {
 
 // commit makes the results durable, waits for the ports, which have come up meanwhile, and sees to the status.
 func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netattach.Plan, c *store.Container, settle func(context.Context) error) error {
-	status, err := a.statusOf(plan, c)
-	if err != nil {
-		return err
+	c.Attached, c.Published = true, c.Pod.Name == ""
+	if !c.Published {
+		status, err := a.statusOf(plan, c)
+		if err != nil {
+			return err
+		}
+		c.Status = string(status)
 	}
-	c.Status, c.Attached = string(status), true
-	c.Published = c.Pod.Name == ""
 	if err := a.Store.Commit(c); err != nil {
 		return err
 	}
@@ -241,6 +258,9 @@ func runtimeResult(config netattach.Config, plan *netattach.Plan, c *store.Conta
 	made := c.Chained // by the plugins before Braid, which may be all that there is
 	if !plan.Chained {
 		made = &c.Attachments[0]
+	}
+	if version, err := create.DecodeVersion(made.Result); err == nil && version == config.CNIVersion {
+		return made.Result, nil
 	}
 	result, err := create.CreateFromBytes(made.Result)
 	if err != nil {

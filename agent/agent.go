@@ -48,6 +48,7 @@ type Agent struct {
 	// removeLater hands a failed DEL to the Remover; nil without one.
 	removeLater func(key string)
 
+	configs   ipam.Memo[configured]
 	locks     containerLocks
 	readiness readiness
 	// gc is held for writing by GC, which must not run beside an ADD or DEL (CNI spec 1.1, GC).
