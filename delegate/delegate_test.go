@@ -18,6 +18,7 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/braid-cni/braid/ipam"
+	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/plugins/plugin"
 	"github.com/braid-cni/braid/store"
 )
@@ -86,9 +87,7 @@ type teardown struct {
 
 func (t *teardown) Links(names ...string)              { t.links = append(t.links, names...) }
 func (t *teardown) Then(f func(context.Context) error) { t.then = append(t.then, f) }
-func (t *teardown) Once(_ string, f func(context.Context) error) {
-	t.then = append(t.then, f)
-}
+func (t *teardown) With(string, kernel.Companion)      {}
 func (t *teardown) Flush(ctx context.Context) error {
 	*t.calls = append(*t.calls, "FLUSH "+strings.Join(t.links, ","))
 	var errs []error

@@ -25,10 +25,7 @@ type Teardown struct {
 
 // NewTeardown returns a Teardown of its own; Reaper.Teardown returns one that shares kernel calls with others.
 func NewTeardown(k Kernel) *Teardown {
-	return &Teardown{carryOut: func(ctx context.Context, w *work) error {
-		done := removeAll(ctx, k, w)
-		return done.errorOf(w)
-	}}
+	return &Teardown{carryOut: func(_ context.Context, w *work) error { return removeAll(k, w).errorOf(w) }}
 }
 
 // Links hands over host-side links by name. A name that does not exist counts as removed. The nftables elements that they own
@@ -39,12 +36,12 @@ func (t *Teardown) Links(names ...string) {
 	t.work.links = append(t.work.links, names...)
 }
 
-// Once hands over what is to be done once for all attachments that name the same key, after their links are gone and before
-// anything is released: such as looking whether a bridge is empty.
-func (t *Teardown) Once(key string, f func(context.Context) error) {
+// With hands over who names links that go along with these, in the same kernel call, once for all attachments that name the same
+// key.
+func (t *Teardown) With(key string, c Companion) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.work.once(key, f)
+	t.work.with(key, c)
 }
 
 // Then hands over what may be done only after the links are gone.
@@ -54,8 +51,8 @@ func (t *Teardown) Then(release func(context.Context) error) {
 	t.releases = append(t.releases, release)
 }
 
-// Flush deletes the links, about 20 ms whatever their number, then does what Once and then what Then collected, in order;
-// all of it even if one fails, with the errors joined. When a link could not be deleted, or ctx ends before it is
+// Flush deletes the links, about 20 ms whatever their number, and then runs what Then collected, in order; all
+// of it even if one fails, with the errors joined. When a link could not be deleted, or ctx ends before it is
 // known that all are, nothing is released. The Teardown is empty afterwards.
 func (t *Teardown) Flush(ctx context.Context) error {
 	t.mu.Lock()

@@ -228,43 +228,55 @@ func TestReaperAlone(t *testing.T) {
 	})
 }
 
-// What many attachments want done once comes after the links, with their elements, and before the releases.
-func TestOnce(t *testing.T) {
+// Links that are of no use without those that go are deleted in the same call, and nobody gets them before.
+func TestCompanions(t *testing.T) {
 	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
-		names, h := pods(t, w, 2), host(t, w)
+		names, h, count := pods(t, w, 2), host(t, w), counter(w)
 		for i, name := range names {
 			owner := kernel.Owner{Link: name, Network: "n"}
 			must(t, h.UpdateElements(kernel.MasqueradeElements(owner, "gw", []netip.Prefix{prefix(fmt.Sprintf("10.1.0.%d/24", i+2))}), nil))
 		}
-		down, order := kernel.NewTeardown(w.Kernel), []string{}
-		note := func(what string) func(context.Context) error {
-			return func(context.Context) error {
-				elements, err := h.Elements()
-				order = append(order, fmt.Sprintf("%s: %d links, %d elements", what, len(left(t, w, names)), len(elements)))
-				return err
+		var order []string
+		companion := func(gone func(string) bool) ([]string, func(), error) {
+			order = append(order, "asked")
+			if !gone(names[1]) {
+				return nil, nil, nil
 			}
+			return []string{"br0"}, func() {
+				_, err := h.Link("br0")
+				order = append(order, fmt.Sprint("released, there ", err == nil))
+			}, nil
 		}
-		for range 2 {
-			down.Then(note("release"))
-			down.Once("bridge b", note("b"))
-			down.Once("bridge a", note("a"))
+		flush := func(name string) {
+			down := kernel.NewTeardown(w.Kernel)
+			down.Links(name)
+			for range 2 { // of two attachments
+				down.With("br0", companion)
+			}
+			down.Then(func(context.Context) error {
+				elements, err := h.Elements()
+				order = append(order, fmt.Sprintf("%d links, %d elements", len(left(t, w, names)), len(elements)))
+				return err
+			})
+			must(t, down.Flush(t.Context()))
 		}
-		down.Links(names[0])
-		must(t, down.Flush(t.Context()))
-		want := []string{
-			"b: 1 links, 2 elements", "a: 1 links, 2 elements", "release: 1 links, 2 elements", "release: 1 links, 2 elements",
-		}
+		flush(names[0])
+		flush(names[1])
+		want := []string{"asked", "1 links, 2 elements", "asked", "released, there false", "0 links, 0 elements"}
 		if !slices.Equal(order, want) {
 			t.Errorf("did %q, want %q", order, want)
+		}
+		if s, g := count(); s != 1 || g != 1 {
+			t.Errorf("%d single and %d group deletes, want 1 and 1", s, g)
 		}
 	})
 }
 
-// A job that fails keeps those who asked for it from releasing, and nobody else.
-func TestOnceFails(t *testing.T) {
+// A companion that fails keeps those who named it from releasing, and nobody else.
+func TestCompanionFails(t *testing.T) {
 	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
 		down, other := kernel.NewTeardown(w.Kernel), kernel.NewTeardown(w.Kernel)
-		down.Once("bridge", func(context.Context) error { return unix.EPERM })
+		down.With("bridge", func(func(string) bool) ([]string, func(), error) { return nil, nil, unix.EPERM })
 		down.Then(func(context.Context) error {
 			t.Error("released")
 			return nil

@@ -18,11 +18,12 @@ import (
 	"github.com/braid-cni/braid/trace"
 )
 
-// A Plugin makes attachments to bridges. It keeps nothing but locks: what it made it knows again by marks.
+// A Plugin makes attachments to bridges. It keeps nothing that it could not do without: what it made it knows again by marks.
 type Plugin struct {
 	kernel  kernel.Kernel
 	drivers ipam.Drivers
 	locks   locks
+	ports   ports
 	configs ipam.Memo[config]
 }
 
@@ -92,8 +93,9 @@ func (p *Plugin) Del(_ context.Context, r *plugin.Request) error {
 		return err
 	}
 	owner := kernel.NewOwner(r.ContainerID, r.IfName, c.network)
+	p.ports.drop(c.bridge, owner.Link)
 	r.Teardown.Links(owner.Link)
-	r.Teardown.Once("bridge "+c.bridge, func(context.Context) error { return p.removeIfEmpty(c.bridge) })
+	r.Teardown.With("bridge "+c.bridge, p.companion(c.bridge))
 	r.Teardown.Then(func(ctx context.Context) error {
 		return errors.Join(p.removeAdopted(c, r), p.freeAddresses(ctx, c, r))
 	})

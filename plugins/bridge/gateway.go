@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -188,33 +189,48 @@ func (a *attachment) addGatewayLink(name string, u *undo) error {
 // gatewayPort names the bridge port behind a VLAN's link. No container ID holds a space.
 func gatewayPort(link string) string { return kernel.LinkName("vlan gateway", link) }
 
-// removeIfEmpty deletes the links of VLAN gateways once the bridge has no pod's port of ours, and the bridge too
-// if it is ours and no other port is left. That it is gone is success.
+// removeIfEmpty deletes what companion names.
 func (p *Plugin) removeIfEmpty(bridge string) error {
-	defer p.locks.lock(bridge)()
+	t := kernel.NewTeardown(p.kernel)
+	t.With(bridge, p.companion(bridge))
+	return t.Flush(context.Background())
+}
+
+// companion names the links of VLAN gateways once the bridge has no pod's port of ours, and the bridge too if it is ours and no
+// other port is left. The bridge is locked until they are gone.
+func (p *Plugin) companion(bridge string) kernel.Companion {
+	return func(gone func(string) bool) (links []string, release func(), err error) {
+		release = p.locks.lock(bridge)
+		if links, err = p.unused(bridge, gone); len(links) > 0 {
+			return links, release, err
+		}
+		release()
+		return nil, nil, err
+	}
+}
+
+func (p *Plugin) unused(bridge string, gone func(string) bool) ([]string, error) {
+	if p.ports.any(bridge) {
+		return nil, nil
+	}
 	host, err := p.kernel.Host()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer host.Close()
-	if used, err := hasPods(host, bridge); used || err != nil {
-		return err
+	if used, err := hasPods(host, bridge, gone); used || err != nil {
+		return nil, err
 	}
 	links, err := host.Links()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, name := range doomed(bridge, links) {
-		if err := host.DelLink(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return doomed(bridge, slices.DeleteFunc(links, func(l kernel.Link) bool { return gone(l.Name) })), nil
 }
 
 // hasPods tells whether a bridge has a port with the marks of a pod's link: the port of a VLAN's gateway has no alias. It saves
 // looking at all links of a node that is full.
-func hasPods(host kernel.Netns, bridge string) (bool, error) {
+func hasPods(host kernel.Netns, bridge string, gone func(string) bool) (bool, error) {
 	link, err := host.Link(bridge)
 	if errors.Is(err, kernel.ErrNoLink) {
 		return false, nil
@@ -223,7 +239,9 @@ func hasPods(host kernel.Netns, bridge string) (bool, error) {
 		return false, err
 	}
 	ports, err := host.Ports(link.Index)
-	return slices.ContainsFunc(ports, func(l kernel.Link) bool { return kernel.IsLinkName(l.Name) && l.Alias != "" }), err
+	return slices.ContainsFunc(ports, func(l kernel.Link) bool {
+		return kernel.IsLinkName(l.Name) && l.Alias != "" && !gone(l.Name)
+	}), err
 }
 
 // doomed names what goes of a bridge. A bridge that is still being made, under the lock that the caller has, was

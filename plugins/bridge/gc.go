@@ -45,6 +45,7 @@ func (p *Plugin) removeStale(ctx context.Context, c *config, valid map[string]bo
 	stale := kernel.NewTeardown(p.kernel)
 	for _, l := range links {
 		if !valid[l.Name] && slices.Contains(l.AltNames, kernel.NetworkAltName(l.Name, c.network)) {
+			p.ports.drop(c.bridge, l.Name)
 			stale.Links(l.Name)
 		}
 	}

@@ -27,7 +27,11 @@ func (a *attachment) connect(u *undo) error {
 	if err := a.addVeth(); err != nil {
 		return err
 	}
-	u.push(func() error { return a.host.DelLink(a.owner.Link) })
+	a.ports.add(a.bridge, a.owner.Link)
+	u.push(func() error {
+		a.ports.drop(a.bridge, a.owner.Link)
+		return a.host.DelLink(a.owner.Link)
+	})
 	return a.readLinks()
 }
 

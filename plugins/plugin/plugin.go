@@ -7,6 +7,7 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/braid-cni/braid/ipam"
+	"github.com/braid-cni/braid/kernel"
 )
 
 // A Plugin makes, checks and removes one kind of attachment. Methods are called from many goroutines,
@@ -54,9 +55,9 @@ type Teardown interface {
 	// Links hands over host-side links by name. A name that does not exist counts as removed. The nftables elements that
 	// they own go with them.
 	Links(names ...string)
-	// Once hands over what is to be done once for all attachments that name the same key, after their links are gone and
-	// before anything is released.
-	Once(key string, f func(context.Context) error)
+	// With hands over who names links that go along with these, in the same kernel call, once for all attachments that name
+	// the same key: a bridge goes with its last port.
+	With(key string, c kernel.Companion)
 	// Then hands over what may be done only after the links are gone, such as freeing their addresses.
 	Then(release func(context.Context) error)
 }
