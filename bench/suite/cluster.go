@@ -115,7 +115,7 @@ func (c *onCluster) next() (args [][2]string) {
 // latency compares an ADD that is answered at once with one that waits until the API server has the status.
 func (c *onCluster) latency(ctx context.Context) error {
 	m := &maker{suite: c.suite}
-	rounds := c.n(40)
+	rounds := c.n(60)
 	// One for each subject and round, and those that stay.
 	if err := c.more(ctx, 3*rounds+3); err != nil {
 		return err

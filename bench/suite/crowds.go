@@ -24,7 +24,7 @@ func (s *suite) throughput(ctx context.Context) error {
 	return m.team(ctx, true, func(t *bench.Team) error {
 		for _, workers := range []int{1, 4, 8, 32} {
 			of := report.Workers(workers)
-			c := bench.Crowd{Case: of, Pods: max(workers, s.n(crowd)), Workers: workers, Rounds: s.n(3)}
+			c := bench.Crowd{Case: of, Pods: max(workers, s.n(crowd)), Workers: workers, Rounds: s.n(5)}
 			c.Each = s.progress(report.Throughput+", "+of, c.Rounds)
 			if err := s.add(c.Throughput(ctx, t)); err != nil {
 				return err
@@ -52,7 +52,7 @@ func (s *suite) drain(ctx context.Context) error {
 	m := &maker{suite: s}
 	agent := m.agent().Measured()
 	size := newSizes("agent without a cluster")
-	d := bench.Drain{Crowd: bench.Crowd{Case: fmt.Sprintf("%d pods x 3", s.n(node)), Pods: s.n(node), Workers: bench.DrainWorkers, Rounds: s.n(6)}}
+	d := bench.Drain{Crowd: bench.Crowd{Case: fmt.Sprintf("%d pods x 3", s.n(node)), Pods: s.n(node), Workers: bench.DrainWorkers, Rounds: s.n(8)}}
 	d.Slow = map[string]int{report.Reference: d.Rounds / 2}
 	d.Each = s.progress(report.Drain, d.Rounds)
 	d.Full = func(subject bench.Subject) error {

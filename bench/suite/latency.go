@@ -12,7 +12,7 @@ import (
 
 // latency is ADD and DEL of one pod after another.
 func (s *suite) latency(ctx context.Context) error {
-	for _, c := range []struct{ networks, pods int }{{1, 60}, {3, 120}, {10, 20}} {
+	for _, c := range []struct{ networks, pods int }{{1, 100}, {3, 200}, {10, 40}} {
 		m := &maker{suite: s}
 		subjects := []bench.Subject{
 			bench.NewFloor(c.networks, placeFloor), m.floorPlus(c.networks), m.reference(bench.Plain(), c.networks), m.braid(bench.Plain(), c.networks),
@@ -36,7 +36,7 @@ func (s *suite) latency(ctx context.Context) error {
 // first is the pod before which there was no bridge. All make one, and Braid removes it again with the pod.
 func (s *suite) first(ctx context.Context) error {
 	m := &maker{suite: s}
-	return m.rounds(ctx, bench.Rounds{Section: "first pod", Case: "1 network", Rounds: s.n(25), First: true},
+	return m.rounds(ctx, bench.Rounds{Section: "first pod", Case: "1 network", Rounds: s.n(40), First: true},
 		bench.NewFloor(1, placeFloor).Late(), m.reference(bench.Plain(), 1), m.braid(bench.Plain(), 1))
 }
 
@@ -44,7 +44,7 @@ func (s *suite) first(ctx context.Context) error {
 func (s *suite) plugins(ctx context.Context) error {
 	for _, kind := range bench.Kinds() {
 		m := &maker{suite: s}
-		err := m.rounds(ctx, bench.Rounds{Section: "plugins", Case: kind.Name, Rounds: s.n(20)},
+		err := m.rounds(ctx, bench.Rounds{Section: "plugins", Case: kind.Name, Rounds: s.n(40)},
 			bench.NewFloor(1, placeFloor), m.reference(kind, 1), m.braid(kind, 1))
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func (s *suite) addresses(ctx context.Context) error {
 // once is Braid without a daemon.
 func (s *suite) once(ctx context.Context) error {
 	m := &maker{suite: s}
-	return m.rounds(ctx, bench.Rounds{Section: "once", Case: report.ThreeNetworks, Rounds: s.n(20)},
+	return m.rounds(ctx, bench.Rounds{Section: "once", Case: report.ThreeNetworks, Rounds: s.n(40)},
 		bench.NewFloor(3, placeFloor), m.reference(bench.Plain(), 3), bench.NewOnce(s.Braid, m.dir("once"), bench.Plain(), 3))
 }
 
