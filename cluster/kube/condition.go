@@ -14,9 +14,8 @@ import (
 
 // PublishCondition patches the condition through nodes/status, which needs no right to change the Node itself.
 func (c *Cluster) PublishCondition(ctx context.Context, want cluster.Condition) error {
-	nodes := c.core.CoreV1().Nodes()
-	node, err := nodes.Get(ctx, c.node, metav1.GetOptions{})
-	if err != nil {
+	nodes, node := c.api.nodes(), &corev1.Node{}
+	if err := nodes.get(ctx, c.node, node); err != nil {
 		return fmt.Errorf("read the conditions of node %s: %w", c.node, err)
 	}
 	next, changed := conditionAfter(node.Status.Conditions, want, metav1.Now())
@@ -28,7 +27,7 @@ func (c *Cluster) PublishCondition(ctx context.Context, want cluster.Condition) 
 	if err != nil {
 		return fmt.Errorf("encode condition %s of node %s: %w", want.Type, c.node, err)
 	}
-	if _, err := nodes.Patch(ctx, c.node, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
+	if err := nodes.patchStatus(ctx, c.node, types.StrategicMergePatchType, patch, node); err != nil {
 		return fmt.Errorf("write condition %s of node %s: %w", want.Type, c.node, err)
 	}
 	return nil

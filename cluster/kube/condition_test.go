@@ -33,7 +33,8 @@ func TestConditionIsWrittenWhenItChanges(t *testing.T) {
 			core := fake.NewClientset(&corev1.Node{
 				ObjectMeta: metav1.ObjectMeta{Name: "n1"}, Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{have}},
 			})
-			c := &Cluster{core: core, node: "n1"}
+			c := opened(t, core, nil)
+			defer c.events.Shutdown()
 			if err := c.PublishCondition(t.Context(), tt.want); err != nil {
 				t.Fatal(err)
 			}

@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"sync"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 )
@@ -27,7 +27,7 @@ const (
 // An Installation is the DaemonSet that runs this agent, in its namespace. It tells an agent that is stopped whether it
 // comes back. Run must be running.
 type Installation struct {
-	core            kubernetes.Interface
+	api             *api
 	namespace, name string
 	log             *slog.Logger
 
@@ -37,11 +37,11 @@ type Installation struct {
 
 // NewInstallation makes clients of its own: when the agent stops, others may have used up theirs. It makes no API call.
 func NewInstallation(config *rest.Config, namespace, name string, log *slog.Logger) (*Installation, error) {
-	core, err := kubernetes.NewForConfig(config)
+	api, err := dial(config)
 	if err != nil {
-		return nil, fmt.Errorf("make the Kubernetes client: %w", err)
+		return nil, err
 	}
-	return &Installation{core: core, namespace: namespace, name: name, log: log}, nil
+	return &Installation{api: api, namespace: namespace, name: name, log: log}, nil
 }
 
 // String names the task.
@@ -50,8 +50,9 @@ func (i *Installation) String() string { return "installation watch" }
 // Run watches the DaemonSet and the namespace until ctx is done. Whoever deletes them deletes the agent's rights in the same
 // breath, and the question put at the end is refused; a watch that stands goes on.
 func (i *Installation) Run(ctx context.Context) error {
-	sets := i.informers(i.namespace, i.name).Apps().V1().DaemonSets().Informer()
-	namespaces := i.informers("", i.namespace).Core().V1().Namespaces().Informer()
+	sets := i.api.daemonSets(i.namespace).inform(whose("metadata.name", i.name), &appsv1.DaemonSet{},
+		func() runtime.Object { return &appsv1.DaemonSetList{} })
+	namespaces := i.api.namespaces().inform(whose("metadata.name", i.namespace), &corev1.Namespace{}, namespaceList)
 	if err := i.follow(sets, &i.set); err != nil {
 		return err
 	}
@@ -65,14 +66,7 @@ func (i *Installation) Run(ctx context.Context) error {
 	return nil
 }
 
-func (i *Installation) informers(namespace, name string) informers.SharedInformerFactory {
-	one := func(o *metav1.ListOptions) {
-		o.FieldSelector = fields.OneTermEqualSelector("metadata.name", name).String()
-	}
-	return informers.NewSharedInformerFactoryWithOptions(i.core, 0, informers.WithNamespace(namespace), informers.WithTweakListOptions(one))
-}
-
-func (i *Installation) follow(informer cache.SharedIndexInformer, seen *presence) error {
+func (i *Installation) follow(informer cache.SharedInformer, seen *presence) error {
 	note := func(p presence) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
@@ -99,8 +93,9 @@ func presenceOf(obj any) presence {
 // Uninstalled says whether the DaemonSet is gone or going, alone or with its namespace. When the API server does not say,
 // what was seen last counts.
 func (i *Installation) Uninstalled(ctx context.Context) bool {
-	set, setErr := i.core.AppsV1().DaemonSets(i.namespace).Get(ctx, i.name, metav1.GetOptions{})
-	envelope, envelopeErr := i.core.CoreV1().Namespaces().Get(ctx, i.namespace, metav1.GetOptions{})
+	set, envelope := &appsv1.DaemonSet{}, &corev1.Namespace{}
+	setErr := i.api.daemonSets(i.namespace).get(ctx, i.name, set)
+	envelopeErr := i.api.namespaces().get(ctx, i.namespace, envelope)
 	live := findings{set: answered(set, setErr), envelope: answered(envelope, envelopeErr)}
 	i.mu.Lock()
 	seen := findings{set: i.set, envelope: i.envelope}

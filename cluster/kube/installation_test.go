@@ -40,6 +40,15 @@ func terminating(m *metav1.ObjectMeta) {
 	m.DeletionTimestamp, m.Finalizers = &now, []string{"example.org/wait"}
 }
 
+func installationOf(t *testing.T, core *fake.Clientset) *Installation {
+	t.Helper()
+	i, err := NewInstallation(configOf(t, core, nil), "braid-system", "braid-agent", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
 func TestUninstalled(t *testing.T) {
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "daemonsets"}, "braid-agent", errors.New("no right"))
 	tests := []struct {
@@ -70,7 +79,7 @@ func TestUninstalled(t *testing.T) {
 			for resource, err := range tt.refuse {
 				core.PrependReactor("get", resource, func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, err })
 			}
-			i := &Installation{core: core, namespace: "braid-system", name: "braid-agent", log: slog.New(slog.DiscardHandler)}
+			i := installationOf(t, core)
 			i.set, i.envelope = tt.seen.set, tt.seen.envelope
 			if got := i.Uninstalled(t.Context()); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
@@ -81,7 +90,8 @@ func TestUninstalled(t *testing.T) {
 
 func TestInstallationIsSeenGoing(t *testing.T) {
 	core := fake.NewClientset(daemonSet(nil), namespace(nil))
-	i := &Installation{core: core, namespace: "braid-system", name: "braid-agent", log: slog.New(slog.DiscardHandler)}
+	core.PrependWatchReactor("*", listFirst)
+	i := installationOf(t, core)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- i.Run(ctx) }()
@@ -126,7 +136,8 @@ func TestPodCIDRs(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}, Spec: corev1.NodeSpec{PodCIDRs: tt.ranges}}
-			c := &Cluster{core: fake.NewClientset(node), node: "n1"}
+			c := opened(t, fake.NewClientset(node), nil)
+			defer c.events.Shutdown()
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			got, err := c.PodCIDRs(ctx)
@@ -150,7 +161,9 @@ func TestPodCIDRsAreWaitedFor(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	got, err := (&Cluster{core: core, node: "n1"}).PodCIDRs(ctx)
+	c := opened(t, core, nil)
+	defer c.events.Shutdown()
+	got, err := c.PodCIDRs(ctx)
 	if err != nil || fmt.Sprint(got) != "[10.0.0.0/24]" {
 		t.Errorf("got %v, %v", got, err)
 	}

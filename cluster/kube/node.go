@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // nodePause is how long the Node object is left alone before it is looked at again for its ranges.
@@ -17,8 +16,8 @@ const nodePause = time.Second
 // for them until ctx is done: a node that has just joined has none yet.
 func (c *Cluster) PodCIDRs(ctx context.Context) ([]netip.Prefix, error) {
 	for {
-		node, err := c.core.CoreV1().Nodes().Get(ctx, c.node, metav1.GetOptions{})
-		if err != nil {
+		node := &corev1.Node{}
+		if err := c.api.nodes().get(ctx, c.node, node); err != nil {
 			return nil, fmt.Errorf("read node %s from the API server: %w", c.node, err)
 		}
 		if ranges := node.Spec.PodCIDRs; len(ranges) > 0 {

@@ -8,7 +8,6 @@ import (
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/braid-cni/braid/cluster"
@@ -24,7 +23,7 @@ func (c *Cluster) PublishStatus(ctx context.Context, pod cluster.PodRef, status 
 	if err != nil {
 		return fmt.Errorf("encode the status of pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
-	_, err = c.core.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+	err = c.api.pods(pod.Namespace).patchStatus(ctx, pod.Name, types.MergePatchType, patch, &corev1.Pod{})
 	if apierrors.IsInvalid(err) || apierrors.IsNotFound(err) {
 		return fmt.Errorf("publish the status of pod %s/%s: %w (%w)", pod.Namespace, pod.Name, cluster.ErrNotFound, err)
 	}
@@ -32,8 +31,4 @@ func (c *Cluster) PublishStatus(ctx context.Context, pod cluster.PodRef, status 
 		return fmt.Errorf("publish the status of pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
 	return nil
-}
-
-func reference(pod cluster.PodRef) *corev1.ObjectReference {
-	return &corev1.ObjectReference{Kind: "Pod", APIVersion: "v1", Namespace: pod.Namespace, Name: pod.Name, UID: types.UID(pod.UID)}
 }

@@ -8,7 +8,6 @@ import (
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/braid-cni/braid/cluster"
 )
@@ -31,8 +30,8 @@ func (c *Cluster) Pod(ctx context.Context, namespace, name, uid string) (*cluste
 	}
 	ctx, cancel := context.WithTimeout(ctx, liveWithin)
 	defer cancel()
-	pod, err := c.core.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
+	pod := &corev1.Pod{}
+	if err := c.api.pods(namespace).get(ctx, name, pod); err != nil {
 		return nil, readError("pod", namespace, name, err)
 	}
 	if !fits(pod) {
@@ -49,8 +48,8 @@ func (c *Cluster) NAD(ctx context.Context, namespace, name string) (*nadv1.Netwo
 	}
 	ctx, cancel := context.WithTimeout(ctx, liveWithin)
 	defer cancel()
-	nad, err := c.nads.K8sCniCncfIoV1().NetworkAttachmentDefinitions(namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
+	nad := &nadv1.NetworkAttachmentDefinition{}
+	if err := c.api.definitions(namespace).get(ctx, name, nad); err != nil {
 		return nil, readError("NetworkAttachmentDefinition", namespace, name, err)
 	}
 	return nad, nil

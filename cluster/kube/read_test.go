@@ -54,11 +54,10 @@ func answer(obj runtime.Object) clienttesting.ReactionFunc {
 	return func(clienttesting.Action) (bool, runtime.Object, error) { return true, obj, nil }
 }
 
-// follow refuses to list by a watch, as older API servers do.
 func follow(events apiwatch.Interface) clienttesting.WatchReactionFunc {
 	return func(a clienttesting.Action) (bool, apiwatch.Interface, error) {
-		if initial := a.(clienttesting.WatchActionImpl).ListOptions.SendInitialEvents; initial != nil && *initial {
-			return true, nil, errors.New("no list by a watch")
+		if refused, _, err := listFirst(a); refused {
+			return true, nil, err
 		}
 		return true, events, nil
 	}
@@ -67,10 +66,7 @@ func follow(events apiwatch.Interface) clienttesting.WatchReactionFunc {
 // open returns the cluster, its caches filled if that is asked for. All goes on in the clock of a synctest bubble.
 func (s *apiServer) open(t *testing.T, filled bool) *Cluster {
 	t.Helper()
-	c, err := assemble(s.core, s.nads, "n1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := opened(t, s.core, s.nads)
 	if !filled {
 		t.Cleanup(c.events.Shutdown)
 		return c

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"maps"
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +17,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
-	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -31,12 +28,9 @@ func TestRightsAreThoseThatAreUsed(t *testing.T) {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}, Spec: corev1.NodeSpec{PodCIDRs: []string{"10.0.0.0/24"}}}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "p"}}
 	core, nads := fake.NewClientset(node, pod, daemonSet(nil), namespace(nil)), nadfake.NewSimpleClientset()
-	nads.PrependWatchReactor("*", refuseOnce())
-	c, err := assemble(core, nads, "n1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &Installation{core: core, namespace: "braid-system", name: "braid-agent", log: slog.New(slog.DiscardHandler)}
+	core.PrependWatchReactor("*", listFirst)
+	nads.PrependWatchReactor("*", listFirst)
+	c, i := opened(t, core, nads), installationOf(t, core)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go c.Run(ctx)
@@ -61,14 +55,6 @@ func TestRightsAreThoseThatAreUsed(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("used:\n%s\ngranted:\n%s", strings.Join(used, "\n"), strings.Join(want, "\n"))
 		}
-	}
-}
-
-// refuseOnce lets the first watch fail, as that of an API server which does not list by a watch: then the client lists.
-func refuseOnce() clienttesting.WatchReactionFunc {
-	var asked atomic.Bool
-	return func(clienttesting.Action) (bool, apiwatch.Interface, error) {
-		return !asked.Swap(true), nil, errors.New("no list by a watch")
 	}
 }
 

@@ -18,11 +18,9 @@ func TestTenant(t *testing.T) {
 	blue := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "blue", Labels: map[string]string{cluster.TenantLabel: ""}}}
 	core := fake.NewClientset(blue, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "default"}})
 	nads := nadfake.NewSimpleClientset()
-	nads.PrependWatchReactor("*", refuseOnce())
-	c, err := assemble(core, nads, "n1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	core.PrependWatchReactor("*", listFirst)
+	nads.PrependWatchReactor("*", listFirst)
+	c := opened(t, core, nads)
 	check := func(when string) {
 		for name, want := range map[string]bool{"blue": true, "default": false, "absent": false} {
 			if got, err := c.Tenant(t.Context(), name); got != want || err != nil {

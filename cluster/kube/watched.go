@@ -16,13 +16,13 @@ const patience = 250 * time.Millisecond
 
 // watched is an informer that can be waited on.
 type watched[T any] struct {
-	informer cache.SharedIndexInformer
+	informer cache.SharedInformer
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at every change of the cache
 }
 
-func watch[T any](informer cache.SharedIndexInformer) (*watched[T], error) {
+func watch[T any](informer cache.SharedInformer) (*watched[T], error) {
 	w := &watched[T]{informer: informer, changed: make(chan struct{})}
 	if err := informer.SetTransform(trim); err != nil {
 		return nil, fmt.Errorf("trim a watch cache: %w", err)

@@ -1,7 +1,7 @@
 //go:build nocluster
 
-// With the tag nocluster braidd serves a folder of manifests only. It is the same agent in a third of the size, and is
-// built in a fraction of the time because client-go is not in it.
+// With the tag nocluster braidd serves a folder of manifests only. It is the same agent without client-go: much smaller,
+// and built in a fraction of the time.
 
 package main
 
