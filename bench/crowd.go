@@ -9,8 +9,9 @@ import (
 	"github.com/braid-cni/braid/bench/report"
 )
 
-// DrainWorkers is how many DELs are under way at the same time when a node is drained.
-const DrainWorkers = 32
+// DrainWorkers is how many DELs are under way at the same time when a node is drained: all, since kubelet ends its pods side by
+// side.
+const DrainWorkers = 110
 
 // SyncsAPod is what Throughput calls the calls of fsync.
 const SyncsAPod = "fsyncs a pod"
