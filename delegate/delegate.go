@@ -225,10 +225,14 @@ func (d *Delegator) check(ctx context.Context, c *store.Container, a *store.Atta
 	if err != nil {
 		return err
 	}
+	e := d.dispatcher(c, a)
+	if s, ok := soleOf(e, list); ok {
+		return s.check(ctx, c, a)
+	}
 	if err := d.seedCache(list.Name, c, a); err != nil {
 		return err
 	}
-	err = d.libcni(a, d.dispatcher(c, a)).CheckNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
+	err = d.libcni(a, e).CheckNetworkList(ctx, list, runtimeConf(c, a, c.Netns))
 	if errors.Is(err, libcni.ErrorCheckNotSupp) {
 		return nil // a version before 0.4.0 has no CHECK
 	}

@@ -187,6 +187,21 @@ func TestDelWithoutLibcnisFiles(t *testing.T) {
 	f.wantCalls(t, "DEL eth0 with result", "FLUSH host-eth0", "FREE eth0")
 }
 
+// A plugin that is built in and alone passes nothing on through files, whatever the verb: what is left of them nobody removes.
+func TestSoleLeavesNoFiles(t *testing.T) {
+	f := newFixture(t)
+	c := pod(attachment("eth0", "fake"))
+	if _, _, err := f.Add(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Check(context.Background(), c), f.Del(context.Background(), c, "")); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(f.o.CacheDir); len(left) != 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
 func TestFailedAddIsUndone(t *testing.T) {
 	f := newFixture(t)
 	f.fail["ADD net1"] = errors.New("no room")

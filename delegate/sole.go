@@ -67,6 +67,19 @@ func (s sole) del(ctx context.Context, c *store.Container, a *store.Attachment, 
 	return nil
 }
 
+// check does nothing where the list says so, or is of a version that has no CHECK.
+func (s sole) check(ctx context.Context, c *store.Container, a *store.Attachment) error {
+	if has, err := version.GreaterThanOrEqualTo(s.list.CNIVersion, "0.4.0"); err != nil || !has || s.list.DisableCheck {
+		return err
+	}
+	i, err := s.invocation("CHECK", c, a, c.Netns, a.Result)
+	if err != nil {
+		return err
+	}
+	_, err = call(inside(ctx, c.ID), s.plugin, i)
+	return err
+}
+
 // failed words an error as libcni does.
 func (s sole) failed(verb string, err error) error {
 	return fmt.Errorf("plugin type=%q failed (%s): %w", s.list.Plugins[0].Network.Type, verb, err)
