@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -548,6 +549,32 @@ func TestCheckAsksIPAM(t *testing.T) {
 			t.Errorf("without prevResult: %v", err)
 		}
 	})
+}
+
+// A pod whose namespace went without DEL keeps the bridge neither from GC nor from its own DEL.
+func TestBridgeOfAPodThatWent(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, w *world, p pod){
+		"GC": func(t *testing.T, w *world, p pod) {
+			must(t, w.plugin.GC(t.Context(), &plugin.GCRequest{Config: []byte(p.config)}))
+		},
+		"DEL": func(t *testing.T, w *world, p pod) { w.del(t, p) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				p := pod{id: "c1", netns: w.Netns(t), config: conf(l3)}
+				w.add(t, p)
+				w.Remove(p.netns)
+				for range 500 { // the kernel takes its time
+					if _, err := w.host(t).Link(p.hostLink()); errors.Is(err, kernel.ErrNoLink) {
+						break
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+				end(t, w, p)
+				want(t, "host", w.Dump(t), "host\n")
+			})
+		})
+	}
 }
 
 func TestGC(t *testing.T) {

@@ -42,13 +42,15 @@ func (p *Plugin) removeStale(ctx context.Context, c *config, valid map[string]bo
 	if err != nil {
 		return err
 	}
-	stale := kernel.NewTeardown(p.kernel)
+	stale, left := kernel.NewTeardown(p.kernel), make(map[string]bool)
 	for _, l := range links {
 		if !valid[l.Name] && slices.Contains(l.AltNames, kernel.NetworkAltName(l.Name, c.network)) {
-			p.ports.drop(c.bridge, l.Name)
 			stale.Links(l.Name)
+			continue
 		}
+		left[l.Name] = true
 	}
+	p.ports.keep(c.bridge, func(link string) bool { return left[link] })
 	return stale.Flush(ctx)
 }
 

@@ -16,6 +16,9 @@ func TestPorts(t *testing.T) {
 	if !p.any("br0") || p.any("br1") {
 		t.Errorf("known are %v", p.known)
 	}
+	p.add("br0", "went")
+	p.keep("br0", func(link string) bool { return link == "b" })
+	p.keep("br2", func(string) bool { return false })
 	if p.drop("br0", "b"); len(p.known) != 0 {
 		t.Errorf("known are %v", p.known)
 	}
