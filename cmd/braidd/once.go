@@ -86,7 +86,11 @@ func (o *options) handle(ctx context.Context, r *wire.Request, log *slog.Logger)
 		defer func() { err = errors.Join(err, state.Close()) }()
 	}
 	view, metrics := files.New(o.files), agent.NewMetrics()
-	return o.handler(state, view, agent.NewPublisher(state, view, log), metrics, log).Handle(ctx, r), nil
+	handler, err := o.handler(state, view, agent.NewPublisher(state, view, log), metrics, log)
+	if err != nil {
+		return nil, err
+	}
+	return handler.Handle(ctx, r), nil
 }
 
 func (c call) fail(e *wire.Error) error {

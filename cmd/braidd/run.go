@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -92,7 +93,10 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 	publisher := agent.NewPublisher(state, view, log)
 	metrics := agent.NewMetrics()
 	metrics.Pending(publisher)
-	handler := o.handler(state, view, publisher, metrics, log)
+	handler, err := o.handler(state, view, publisher, metrics, log)
+	if err != nil {
+		return err
+	}
 	if handler.Devices, err = o.kubelet(); err != nil {
 		return err
 	}
@@ -116,17 +120,21 @@ func (o *options) serve(ctx context.Context, log *slog.Logger) (err error) {
 }
 
 // handler puts the agent together that carries calls out.
-func (o *options) handler(state *store.Store, view cluster.View, publisher *agent.Publisher, metrics *agent.Metrics, log *slog.Logger) *agent.Agent {
+func (o *options) handler(state *store.Store, view cluster.View, publisher *agent.Publisher, metrics *agent.Metrics, log *slog.Logger) (*agent.Agent, error) {
 	k := kernel.New(kernel.Options{Root: o.root})
 	drivers := map[string]ipam.Driver{
 		"host-local": hostlocal.New(hostlocal.Options{Root: o.root}),
 		"static":     static.New(),
 	}
+	delegator, err := o.delegator(k, drivers, metrics)
+	if err != nil {
+		return nil, err
+	}
 	return &agent.Agent{
-		Store: state, View: view, Kernel: k, Delegator: o.delegator(k, drivers, metrics), Drivers: drivers, Publisher: publisher, Metrics: metrics,
+		Store: state, View: view, Kernel: k, Delegator: delegator, Drivers: drivers, Publisher: publisher, Metrics: metrics,
 		Log: log, Node: o.nodeName, Version: version(), Root: o.root,
 		ReadyMark: filepath.Join(filepath.Dir(o.socket), filepath.Base(wire.ReadyMark)),
-	}
+	}, nil
 }
 
 // view is the cluster, or the folder that stands for one, with the task that keeps it up to date.
@@ -137,8 +145,13 @@ func (o *options) view() (cluster.View, []agent.Task, error) {
 	return o.cluster()
 }
 
-// delegator puts the built-in plugins and the means to execute others together.
-func (o *options) delegator(k kernel.Kernel, drivers map[string]ipam.Driver, metrics *agent.Metrics) *delegate.Delegator {
+// delegator puts the built-in plugins and the means to execute others together. libcni's folder is there from the beginning, so
+// that no pod leaves it behind.
+func (o *options) delegator(k kernel.Kernel, drivers map[string]ipam.Driver, metrics *agent.Metrics) (*delegate.Delegator, error) {
+	cache := filepath.Join(o.run, "libcni")
+	if err := os.MkdirAll(filepath.Join(cache, "results"), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of results: %w", err)
+	}
 	runner := delegate.Runner{
 		Root: o.root, Timeout: pluginWithin, InsideVariable: wire.InsideVariable, Env: []string{wire.SocketVariable + "=" + o.socket},
 	}
@@ -148,7 +161,7 @@ func (o *options) delegator(k kernel.Kernel, drivers map[string]ipam.Driver, met
 		Runner:   runner,
 		Teardown: func() delegate.Teardown { return reaper.Teardown() },
 		Sandbox:  agent.Sandbox{Kernel: k},
-		CacheDir: filepath.Join(o.run, "libcni"),
+		CacheDir: cache,
 		Observe:  metrics.Attachment,
-	})
+	}), nil
 }
