@@ -41,6 +41,14 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// The record is what is in the middle, of each ratio by itself.
+func TestMiddle(t *testing.T) {
+	got := middle([]Ratios{{"ADD": 3, "DEL": 1}, {"ADD": 9, "DEL": 2}, {"ADD": 4, "DEL": 0.5}}).String()
+	if want := "ADD 4.00x, DEL 1.00x"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // The best of several attempts counts, for each ratio by itself.
 func TestTake(t *testing.T) {
 	best := Ratios{}
