@@ -216,7 +216,7 @@ func (n *node) dieAt(t *testing.T, step int, command, netns string) (point strin
 
 // At whatever point an agent dies, the DEL that its successor gets leaves nothing.
 func TestDelAfterACrash(t *testing.T) {
-	for command, least := range map[string]int{"ADD": 50, "DEL": 10} {
+	for command, least := range map[string]int{"ADD": 50, "DEL": 8} {
 		t.Run(command, func(t *testing.T) {
 			kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
 				t.Parallel()
