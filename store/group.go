@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"sync"
 
 	"go.etcd.io/bbolt"
@@ -37,15 +38,22 @@ func (g *group) commit(db *bbolt.DB, change func(*bbolt.Bucket) error) error {
 	return e.err
 }
 
-// write makes one transaction of all that wait. When it fails, each gets one of its own, so that nobody fails for another.
+// errBrokenOff is what a change fails with when the transaction that it shared panicked, as bbolt does on a page that is broken.
+var errBrokenOff = errors.New("the transaction was broken off by a panic, and nothing of it is on disk")
+
+// write makes one transaction of all that wait. When it fails, each gets one of its own, so that nobody fails for another. Until
+// there is an outcome each has failed: after a panic the others still ask for it.
 func (g *group) write(db *bbolt.DB) {
 	g.mu.Lock()
 	all := g.queue
 	g.queue = nil
 	g.mu.Unlock()
+	for _, e := range all {
+		e.done, e.err = true, errBrokenOff
+	}
 	err := update(db, all...)
 	for _, e := range all {
-		e.done, e.err = true, err
+		e.err = err
 		if err != nil && len(all) > 1 {
 			e.err = update(db, e)
 		}

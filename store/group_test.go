@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -27,11 +28,7 @@ func TestChangesShareATransaction(t *testing.T) {
 			})
 		})
 	}
-	for queued := 0; queued < len(errs); {
-		s.group.mu.Lock()
-		queued = len(s.group.queue)
-		s.group.mu.Unlock()
-	}
+	awaitQueue(s, len(errs))
 	s.group.writing.Unlock()
 	waiting.Wait()
 	for i, err := range errs {
@@ -56,16 +53,60 @@ func TestOneTransaction(t *testing.T) {
 			}
 		})
 	}
-	for queued := 0; queued < 20; {
-		s.group.mu.Lock()
-		queued = len(s.group.queue)
-		s.group.mu.Unlock()
-	}
+	awaitQueue(s, 20)
 	before := txID(t, s)
 	s.group.writing.Unlock()
 	waiting.Wait()
 	if n := txID(t, s) - before; n != 1 {
 		t.Errorf("%d transactions, want 1", n)
+	}
+}
+
+// Whoever waits for a transaction that panics is not told that the change is made.
+func TestATransactionThatPanics(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state.db"), nil)
+	var waiting sync.WaitGroup
+	var panics atomic.Int32
+	errs := make([]error, 5)
+	s.group.writing.Lock()
+	for i := range errs {
+		waiting.Go(func() {
+			defer func() {
+				if recover() != nil { // as the agent does
+					panics.Add(1)
+					errs[i] = errors.New("panicked")
+				}
+			}()
+			errs[i] = s.commit("test", fmt.Sprint(i), func(b *bbolt.Bucket) error {
+				if i == 3 {
+					panic("a page that is broken")
+				}
+				return put(b, container(fmt.Sprint("c", i)))
+			})
+		})
+	}
+	awaitQueue(s, len(errs))
+	s.group.writing.Unlock()
+	waiting.Wait()
+	for i, err := range errs {
+		if err == nil {
+			t.Errorf("change %d was said to be made", i)
+		}
+	}
+	if all, err := s.Containers(); len(all) != 0 || err != nil || panics.Load() != 1 {
+		t.Errorf("%d containers, %v, %d panics", len(all), err, panics.Load())
+	}
+	if err := s.Intend(container("after")); err != nil {
+		t.Errorf("a change after it: %v", err)
+	}
+}
+
+// awaitQueue returns when so many changes wait for who is writing.
+func awaitQueue(s *Store, n int) {
+	for queued := 0; queued < n; {
+		s.group.mu.Lock()
+		queued = len(s.group.queue)
+		s.group.mu.Unlock()
 	}
 }
 
