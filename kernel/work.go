@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"maps"
 	"slices"
 )
 
@@ -81,12 +82,7 @@ type company struct {
 func (w *work) along(d *done) *company {
 	all := &company{of: make(map[string]string)}
 	gone := func(link string) bool { return slices.Contains(w.links, link) }
-	keys := make([]string, 0, len(w.companions))
-	for key := range w.companions {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
+	for _, key := range slices.Sorted(maps.Keys(w.companions)) {
 		links, release, err := w.companions[key](gone)
 		if release != nil {
 			all.releases = append(all.releases, release)

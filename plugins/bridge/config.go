@@ -96,19 +96,19 @@ type config struct {
 // parse is the function of that name, which is called once for the same configuration: one without a prevResult, which is of one
 // pod only, as long as CNI_ARGS name no MAC.
 func (p *Plugin) parse(data []byte, args string) (config, error) {
-	read := func(args string) func() (config, error) {
-		return func() (config, error) {
-			c, err := parse(data, args)
-			if err != nil {
-				return config{}, err
-			}
-			return *c, nil
-		}
-	}
 	if argument(args, "MAC") != "" || bytes.Contains(data, []byte(`"prevResult"`)) {
-		return read(args)()
+		return flawless(data, args)
 	}
-	return p.configs.Of(data, read(""))
+	return p.configs.Of(data, func() (config, error) { return flawless(data, "") })
+}
+
+// flawless is parse for those who can do nothing with a configuration that has mistakes.
+func flawless(data []byte, args string) (config, error) {
+	c, err := parse(data, args)
+	if err != nil {
+		return config{}, err
+	}
+	return *c, nil
 }
 
 // parse reads a configuration and CNI_ARGS and reports all mistakes at once, as a *types.Error of code 6 (not
