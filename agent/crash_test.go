@@ -59,13 +59,15 @@ func (d *diary) note(t *testing.T, point string) {
 
 // disk says what the file, and not the process, knows of the container.
 func (d *diary) disk(t *testing.T) string {
-	content, err := os.ReadFile(d.n.db)
-	if err == nil {
-		err = os.WriteFile(d.copy, content, 0o600)
-	}
-	if err != nil {
-		t.Error(err)
-		return ""
+	for from, to := range map[string]string{d.n.db: d.copy, store.LogPath(d.n.db): store.LogPath(d.copy)} {
+		content, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(to, content, 0o600)
+		}
+		if err != nil {
+			t.Error(err)
+			return ""
+		}
 	}
 	s, err := store.Open(d.copy, nil)
 	if err != nil {

@@ -1,18 +1,19 @@
 package store
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"go.etcd.io/bbolt"
 )
 
 // Changes that come while one is being written go to disk together, and one that is refused fails alone.
-func TestChangesShareATransaction(t *testing.T) {
+func TestChangesShareAFrame(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "state.db"), nil)
 	refused := errors.New("refused")
 	var waiting sync.WaitGroup
@@ -20,11 +21,11 @@ func TestChangesShareATransaction(t *testing.T) {
 	s.group.writing.Lock() // as who is writing does
 	for i := range errs {
 		waiting.Go(func() {
-			errs[i] = s.commit("test", fmt.Sprint(i), func(b *bbolt.Bucket) error {
+			errs[i] = s.commit("test", fmt.Sprintf("%d/eth0", i), func([]byte) ([]byte, error) {
 				if i == 7 {
-					return refused
+					return nil, refused
 				}
-				return put(b, container(fmt.Sprint("c", i)))
+				return json.Marshal(container(strconv.Itoa(i)))
 			})
 		})
 	}
@@ -41,9 +42,10 @@ func TestChangesShareATransaction(t *testing.T) {
 	}
 }
 
-// Without one that is refused it is one transaction, whatever their number.
-func TestOneTransaction(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "state.db"), nil)
+// It is one frame, whatever their number.
+func TestOneFrame(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s := open(t, path, nil)
 	var waiting sync.WaitGroup
 	s.group.writing.Lock()
 	for i := range 20 {
@@ -54,16 +56,20 @@ func TestOneTransaction(t *testing.T) {
 		})
 	}
 	awaitQueue(s, 20)
-	before := txID(t, s)
+	before := s.state.log.end
 	s.group.writing.Unlock()
 	waiting.Wait()
-	if n := txID(t, s) - before; n != 1 {
-		t.Errorf("%d transactions, want 1", n)
+	content, err := os.ReadFile(LogPath(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if frame := s.state.log.frameAt(content[before:]); before+frameHead+len(frame) != s.state.log.end {
+		t.Errorf("a frame of %d bytes, %d were written", frameHead+len(frame), s.state.log.end-before)
 	}
 }
 
-// Whoever waits for a transaction that panics is not told that the change is made.
-func TestATransactionThatPanics(t *testing.T) {
+// Whoever shares the way to disk with a change that panics is not told that the own is made.
+func TestAChangeThatPanics(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "state.db"), nil)
 	var waiting sync.WaitGroup
 	var panics atomic.Int32
@@ -77,11 +83,11 @@ func TestATransactionThatPanics(t *testing.T) {
 					errs[i] = errors.New("panicked")
 				}
 			}()
-			errs[i] = s.commit("test", fmt.Sprint(i), func(b *bbolt.Bucket) error {
+			errs[i] = s.commit("test", fmt.Sprintf("%d/eth0", i), func([]byte) ([]byte, error) {
 				if i == 3 {
-					panic("a page that is broken")
+					panic("a mistake of Braid")
 				}
-				return put(b, container(fmt.Sprint("c", i)))
+				return json.Marshal(container(strconv.Itoa(i)))
 			})
 		})
 	}
@@ -108,13 +114,4 @@ func awaitQueue(s *Store, n int) {
 		queued = len(s.group.queue)
 		s.group.mu.Unlock()
 	}
-}
-
-// txID is the number of the last transaction that is on disk.
-func txID(t *testing.T, s *Store) (id int) {
-	t.Helper()
-	if err := s.db.View(func(tx *bbolt.Tx) error { id = tx.ID(); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	return id
 }

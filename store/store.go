@@ -1,45 +1,39 @@
-// Package store keeps the node's durable state in one bbolt file: for every container what was intended and what
-// came of it. A write is on disk (fsync) when its method returns.
+// Package store keeps the node's durable state: for every container what was intended and what came of it. A write is on disk
+// (fdatasync) when its method returns. It is a bbolt file with a log in front of it, whose name ends in "-wal".
 package store
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
 )
 
-// Schema is the version of the records. A store of a newer schema is not opened.
-const Schema = 1
-
 const (
-	metaBucket      = "meta"
 	containerBucket = "containers"
-	schemaKey       = "schema"
 
 	lockWait = 5 * time.Second
 )
-
-// ErrNewer means that a newer Braid wrote the store.
-var ErrNewer = errors.New("the store was written by a newer version")
 
 // A Hook is called before and after each commit with the name of the point, such as "intend:before". The crash
 // tests end the process there; it is nil otherwise.
 type Hook func(point string)
 
-// A Store is the open state file of a node. Its methods may be called from many goroutines.
+// A Store is the open state of a node. Its methods may be called from many goroutines.
 type Store struct {
-	db    *bbolt.DB
+	state *state
 	hook  Hook
 	group group
 }
 
 // Open opens or makes the store at path. It waits up to 5 s for another process that holds it, and fails with
-// ErrNewer on a store of a newer schema.
+// ErrNewer on a store of a newer schema. Before it changes one of an older schema it copies that beside it.
 func Open(path string, hook Hook) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the state folder: %w", err)
@@ -48,90 +42,81 @@ func Open(path string, hook Hook) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s (is another braidd running?): %w", path, err)
 	}
-	if err := db.Update(prepare); err != nil {
+	if err := migrate(db); err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare store %s: %w", path, err), db.Close())
 	}
-	return &Store{db: db, hook: hook}, nil
-}
-
-// prepare makes the buckets of a new store and refuses a newer one.
-func prepare(tx *bbolt.Tx) error {
-	meta, err := tx.CreateBucketIfNotExists([]byte(metaBucket))
+	state, err := loadState(db, LogPath(path))
 	if err != nil {
-		return err
+		return nil, errors.Join(fmt.Errorf("read store %s: %w", path, err), db.Close())
 	}
-	if err := checkSchema(meta); err != nil {
-		return err
-	}
-	_, err = tx.CreateBucketIfNotExists([]byte(containerBucket))
-	return err
+	return &Store{state: state, hook: hook}, nil
 }
 
-func checkSchema(meta *bbolt.Bucket) error {
-	raw := meta.Get([]byte(schemaKey))
-	if raw == nil {
-		value, err := json.Marshal(Schema)
-		if err != nil {
-			return err
-		}
-		return meta.Put([]byte(schemaKey), value)
-	}
-	var found int
-	if err := json.Unmarshal(raw, &found); err != nil {
-		return fmt.Errorf("read the schema version: %w", err)
-	}
-	if found > Schema {
-		return fmt.Errorf("schema %d, this braidd knows %d: %w", found, Schema, ErrNewer)
-	}
-	return nil
-}
+// LogPath is where the log of the store at path is: who copies the one needs the other.
+func LogPath(path string) string { return path + "-wal" }
 
-// Close waits for running transactions and releases the file.
-func (s *Store) Close() error { return s.db.Close() }
+// Close waits for who is writing, and releases the files.
+func (s *Store) Close() error {
+	s.group.writing.Lock()
+	defer s.group.writing.Unlock()
+	return errors.Join(s.state.log.close(), s.state.db.Close())
+}
 
 // Intend records a plan before anything of it is done. It replaces an earlier record of the same container.
-func (s *Store) Intend(c *Container) error {
-	return s.commit("intend", c.Key(), func(b *bbolt.Bucket) error { return put(b, c) })
-}
+func (s *Store) Intend(c *Container) error { return s.replace("intend", c) }
 
 // Commit records the results of a plan that was carried out.
-func (s *Store) Commit(c *Container) error {
-	return s.commit("commit", c.Key(), func(b *bbolt.Bucket) error { return put(b, c) })
+func (s *Store) Commit(c *Container) error { return s.replace("commit", c) }
+
+func (s *Store) replace(name string, c *Container) error {
+	record, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("write the record of container %s: %w", c.Key(), err)
+	}
+	return s.commit(name, c.Key(), func([]byte) ([]byte, error) { return record, nil })
 }
 
 // Published notes that the status of a container landed, if status is still what is stored for it.
 func (s *Store) Published(key, status string) error {
-	return s.commit("published", key, func(b *bbolt.Bucket) error {
-		c, err := get(b, key)
-		if err != nil || c == nil || c.Status != status {
-			return err
-		}
-		c.Published = true
-		return put(b, c)
+	return s.amend("published", key, func(c *Container) bool {
+		changed := c.Status == status && !c.Published
+		c.Published = c.Published || changed
+		return changed
 	})
 }
 
 // Removing notes that the removal of a container failed and is owed.
 func (s *Store) Removing(key string) error {
-	return s.commit("removing", key, func(b *bbolt.Bucket) error {
-		c, err := get(b, key)
-		if err != nil || c == nil || c.Removing {
-			return err
-		}
+	return s.amend("removing", key, func(c *Container) bool {
+		changed := !c.Removing
 		c.Removing = true
-		return put(b, c)
+		return changed
+	})
+}
+
+// amend changes the record of a container, if there is one and do says that it changed it.
+func (s *Store) amend(name, key string, do func(*Container) (changed bool)) error {
+	return s.commit(name, key, func(record []byte) ([]byte, error) {
+		if record == nil {
+			return nil, nil
+		}
+		c, err := decode(key, record)
+		if err != nil || !do(c) {
+			return record, err
+		}
+		return json.Marshal(c)
 	})
 }
 
 // Forget drops a container of which nothing is left. A container that is not there is no error.
 func (s *Store) Forget(key string) error {
-	return s.commit("forget", key, func(b *bbolt.Bucket) error { return b.Delete([]byte(key)) })
+	return s.commit("forget", key, func([]byte) ([]byte, error) { return nil, nil })
 }
 
 // commit runs one change between the two kill points of its name.
-func (s *Store) commit(name, key string, change func(*bbolt.Bucket) error) error {
+func (s *Store) commit(name, key string, change change) error {
 	s.point(name + ":before")
-	if err := s.group.commit(s.db, change); err != nil {
+	if err := s.group.commit(key, change, s.state.write); err != nil {
 		return fmt.Errorf("store (%s) container %s: %w", name, key, err)
 	}
 	s.point(name + ":after")
@@ -146,46 +131,27 @@ func (s *Store) point(name string) {
 
 // Container returns the record of that key, or nil when there is none.
 func (s *Store) Container(key string) (*Container, error) {
-	var c *Container
-	err := s.db.View(func(tx *bbolt.Tx) (err error) {
-		c, err = get(tx.Bucket([]byte(containerBucket)), key)
-		return err
-	})
-	return c, err
+	record := s.state.record(key)
+	if record == nil {
+		return nil, nil
+	}
+	return decode(key, record)
 }
 
 // Containers returns every record, in the order of the keys. A record that cannot be read is reported in the error
 // and left where it is; the others are returned with it.
 func (s *Store) Containers() ([]*Container, error) {
+	records := s.state.all()
 	var all []*Container
 	var broken []error
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(containerBucket)).ForEach(func(key, raw []byte) error {
-			if c, err := decode(string(key), raw); err != nil {
-				broken = append(broken, err)
-			} else {
-				all = append(all, c)
-			}
-			return nil
-		})
-	})
-	return all, errors.Join(append(broken, err)...)
-}
-
-func put(b *bbolt.Bucket, c *Container) error {
-	raw, err := json.Marshal(c)
-	if err != nil {
-		return err
+	for _, key := range slices.Sorted(maps.Keys(records)) {
+		if c, err := decode(key, records[key]); err != nil {
+			broken = append(broken, err)
+		} else {
+			all = append(all, c)
+		}
 	}
-	return b.Put([]byte(c.Key()), raw)
-}
-
-func get(b *bbolt.Bucket, key string) (*Container, error) {
-	raw := b.Get([]byte(key))
-	if raw == nil {
-		return nil, nil
-	}
-	return decode(key, raw)
+	return all, errors.Join(broken...)
 }
 
 func decode(key string, raw []byte) (*Container, error) {

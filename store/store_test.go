@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -105,7 +106,7 @@ func TestContainersReportsBrokenRecordsBesideTheOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.commit("test", "bad", func(b *bbolt.Bucket) error { return b.Put([]byte("bad"), []byte("{")) }); err != nil {
+	if err := s.commit("test", "bad", func([]byte) ([]byte, error) { return []byte("{"), nil }); err != nil {
 		t.Fatal(err)
 	}
 	all, err := s.Containers()
@@ -140,8 +141,8 @@ func TestHookStandsAroundEachCommit(t *testing.T) {
 func TestNewerStoreIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	s := open(t, path, nil)
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(metaBucket)).Put([]byte(schemaKey), []byte("2"))
+	err := s.state.db.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte(metaBucket)).Put([]byte(schemaKey), []byte(strconv.Itoa(Schema+1)))
 	})
 	if err != nil {
 		t.Fatal(err)

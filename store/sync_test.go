@@ -30,9 +30,12 @@ func TestWritesWaitForTheDisk(t *testing.T) {
 				t.Errorf("%s on a disk that fails: %v", name, err)
 			}
 		}
+		if all, err := s.Containers(); len(all) != 1 || err != nil || all[0].Removing {
+			t.Errorf("what did not reach the disk is known: %+v, %v", all, err)
+		}
 		s.Close()
-		if _, err := Open(path, nil); !errors.Is(err, unix.EIO) {
-			t.Errorf("Open on a disk that fails: %v", err)
+		if _, err := Open(path+"2", nil); !errors.Is(err, unix.EIO) {
+			t.Errorf("make a store on a disk that fails: %v", err)
 		}
 	})
 }

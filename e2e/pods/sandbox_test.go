@@ -70,20 +70,27 @@ func records(t *suite.Test, n *cluster.Node) []*store.Container {
 
 var errWritten = errors.New("the store is being written all the time")
 
-// copyAtRest copies a file that nobody wrote to meanwhile.
+// copyAtRest copies a store that nobody wrote to meanwhile.
 func copyAtRest(from, to string) error {
-	first, err := os.ReadFile(from)
+	db, log, err := readStore(from)
 	if err != nil {
 		return err
 	}
-	second, err := os.ReadFile(from)
+	again, logAgain, err := readStore(from)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(first, second) {
+	if !bytes.Equal(db, again) || !bytes.Equal(log, logAgain) {
 		return errWritten
 	}
-	return os.WriteFile(to, first, 0o600)
+	return errors.Join(os.WriteFile(to, db, 0o600), os.WriteFile(store.LogPath(to), log, 0o600))
+}
+
+func readStore(path string) (db, log []byte, err error) {
+	if db, err = os.ReadFile(path); err == nil {
+		log, err = os.ReadFile(store.LogPath(path))
+	}
+	return db, log, err
 }
 
 // run runs a program of the node in the pod's network namespace.
