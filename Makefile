@@ -12,6 +12,9 @@ export GIT_CONFIG_COUNT := 1
 export GIT_CONFIG_KEY_0 := safe.directory
 export GIT_CONFIG_VALUE_0 := *
 
+# The door begins with an instruction of its own: see cmd/braid/early.go.
+LDFLAGS := -ldflags "-s -w" -ldflags "./cmd/braid=-s -w -E _braid_entry"
+
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
 
@@ -21,7 +24,7 @@ FUZZTIME ?= 30s
 # Everything compiles; the programs land in bin/, static, for any Linux of this architecture.
 build:
 	go build ./...
-	go build -trimpath -buildvcs=auto -ldflags "-s -w" -o bin/ ./cmd/...
+	go build -trimpath -buildvcs=auto $(LDFLAGS) -o bin/ ./cmd/...
 
 test: setup build lint bin/rungs
 	bin/rungs -fuzztime=$(FUZZTIME)
@@ -63,7 +66,7 @@ bench: setup build
 # without client-go, which takes longer to compile than all the rest.
 demo:
 	@start=$$(date +%s); \
-	go build -trimpath -buildvcs=auto -ldflags "-s -w" -tags nocluster -o bin/demo/ ./cmd/braid ./cmd/braidd ./cmd/braidctl && \
+	go build -trimpath -buildvcs=auto $(LDFLAGS) -tags nocluster -o bin/demo/ ./cmd/braid ./cmd/braidd ./cmd/braidctl && \
 	bin/demo/braidctl lab demo --nodes 2 -f examples/three-networks.yaml && \
 	echo "The demo took $$(($$(date +%s) - start)) s with the build."
 

@@ -242,7 +242,7 @@ func (p *trial) blocks(t *testing.T, what, file, content string) {
 func (p *trial) doorWaits(t *testing.T) {
 	t.Helper()
 	door, socket := filepath.Join(p.home, "braid"), filepath.Join(p.home, "late")
-	if out, err := exec.Command("go", "build", "-o", door, "../cmd/braid").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags=-E _braid_entry", "-o", door, "../cmd/braid").CombinedOutput(); err != nil {
 		t.Fatalf("build the door: %v: %s", err, out)
 	}
 	config, err := json.Marshal(p.config)

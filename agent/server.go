@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -86,10 +87,11 @@ func (s *Server) listen() (net.Listener, error) {
 // serve answers one connection. A call whose door goes away, because the runtime gave up, is cancelled.
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
-	request := new(wire.Request)
-	if err := receive(conn, request); errors.Is(err, io.EOF) {
+	request, err := receive(conn)
+	if errors.Is(err, io.EOF) {
 		return // somebody looked whether the agent listens
-	} else if err != nil {
+	}
+	if err != nil {
 		s.Log.Warn("a call could not be read", "error", err)
 		return
 	}
@@ -99,17 +101,30 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		conn.Read(make([]byte, 1)) // ends when the door closes, or when the answer is out
 		cancel()
 	}()
-	if err := wire.Write(conn, s.Handler.Handle(ctx, request)); err != nil {
+	if err := request.Answer(conn, s.handle(ctx, request)); err != nil {
 		s.Log.Warn("an answer could not be sent", "container", request.ContainerID, "command", request.Command, "error", err)
 	}
 }
 
-func receive(conn net.Conn, request *wire.Request) error {
+// handle answers a call that lacks what its verb needs by itself: the door passes on what it is given.
+func (s *Server) handle(ctx context.Context, request *wire.Incoming) *wire.Response {
+	if request.Refused == nil {
+		return s.Handler.Handle(ctx, &request.Request)
+	}
+	output, err := json.Marshal(request.Refused)
+	if err != nil {
+		s.Log.Warn("a refusal could not be written", "error", err)
+	}
+	return &wire.Response{Version: wire.Version, Output: output, Failed: true}
+}
+
+func receive(conn net.Conn) (*wire.Incoming, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(requestWithin)); err != nil {
-		return err
+		return nil, err
 	}
-	if err := wire.Read(conn, request); err != nil {
-		return err
+	request, err := wire.Receive(conn)
+	if err != nil {
+		return nil, err
 	}
-	return conn.SetReadDeadline(time.Time{})
+	return request, conn.SetReadDeadline(time.Time{})
 }

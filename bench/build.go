@@ -118,7 +118,7 @@ func build(ctx context.Context, in, dir string, packages ...string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder of binaries: %w", err)
 	}
-	_, err := goTool(ctx, in, append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", dir + "/"}, packages...)...)
+	_, err := goTool(ctx, in, append([]string{"build", "-trimpath", "-ldflags=-s -w", "-ldflags=" + module + "/cmd/braid=-s -w -E _braid_entry", "-o", dir + "/"}, packages...)...)
 	return err
 }
 

@@ -126,7 +126,7 @@ func needRoot(t *testing.T) {
 func builtBraid(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	goTool(t, "..", "", "build", "-tags", "nocluster", "-o", dir+"/", "./cmd/braid", "./cmd/braidd")
+	goTool(t, "..", "", "build", "-tags", "nocluster", "-ldflags=github.com/braid-cni/braid/cmd/braid=-E _braid_entry", "-o", dir+"/", "./cmd/braid", "./cmd/braidd")
 	if err := os.Link(filepath.Join(dir, "braid"), filepath.Join(dir, "braid-bridge")); err != nil {
 		t.Fatal(err)
 	}

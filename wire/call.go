@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // The CNI error codes of a call that is wrong before anybody carries it out (CNI spec 1.1, section 5).
@@ -46,6 +47,9 @@ func ReadCall(program string, getenv func(string) string, stdin io.Reader) (*Req
 	if err != nil {
 		return nil, refuse(version, code, "read the network configuration from stdin", err.Error())
 	}
+	if _, err := r.Timeout(); err != nil {
+		return nil, refuse(version, codeConfig, err.Error(), "")
+	}
 	if missing := r.missing(); len(missing) > 0 {
 		return nil, refuse(version, codeEnvironment, "required environment variables are missing or wrong", strings.Join(missing, ", "))
 	}
@@ -67,6 +71,27 @@ func parse(config []byte) (version string, code uint, err error) {
 		return "", codeDecode, fmt.Errorf("it is not a JSON object of a CNI configuration: %w", err)
 	}
 	return c.CNIVersion, 0, nil
+}
+
+// defaultTimeout is how long a call waits for the agent when the configuration does not say.
+const defaultTimeout = 60 * time.Second
+
+// Timeout is how long the call waits for the agent: all that the door itself wants to know of the network configuration.
+func (r *Request) Timeout() (time.Duration, error) {
+	var c struct {
+		Timeout string `json:"timeout"`
+	}
+	if err := json.Unmarshal(r.Config, &c); err != nil {
+		return 0, fmt.Errorf("read timeout: %w", err)
+	}
+	if c.Timeout == "" {
+		return defaultTimeout, nil
+	}
+	t, err := time.ParseDuration(c.Timeout)
+	if err != nil || t <= 0 {
+		return 0, fmt.Errorf("timeout %q is not a duration such as \"60s\"", c.Timeout)
+	}
+	return t, nil
 }
 
 // missing names the environment variables that the command needs and does not have (CNI spec 1.1, section 2).

@@ -20,7 +20,7 @@ func FuzzRead(f *testing.F) {
 	for _, body := range [][]byte{request, response, []byte(`{"config":"not base64"}`), []byte(`{"VERSION":1,"version":2}`), []byte(`null`), nil} {
 		f.Add(uint32(len(body)), body)
 	}
-	f.Add(uint32(maxFrame+1), request)
+	f.Add(uint32(MaxFrame+1), request)
 	f.Add(uint32(1<<31), request)
 	f.Add(uint32(9), request)
 	f.Fuzz(func(t *testing.T, size uint32, body []byte) {
@@ -36,10 +36,10 @@ func checkRead(t *testing.T, size uint32, body []byte, into, again any) {
 	before := allocated()
 	err := Read(from, into)
 	// A body, and what encoding/json makes of it: strings and bytes that are no longer than it, a few times over.
-	if used, limit := allocated()-before, uint64(min(size, maxFrame)+16*uint32(len(body))+1<<20); used > limit {
+	if used, limit := allocated()-before, uint64(min(size, MaxFrame)+16*uint32(len(body))+1<<20); used > limit {
 		t.Errorf("a frame of %d bytes took %d bytes of memory", len(sent), used)
 	}
-	if taken := len(sent) - from.Len(); taken > 4+int(min(size, maxFrame)) || size > maxFrame && taken > 4 {
+	if taken := len(sent) - from.Len(); taken > 4+int(min(size, MaxFrame)) || size > MaxFrame && taken > 4 {
 		t.Errorf("%d bytes were taken for a frame of %d", taken, size)
 	}
 	wantReason(t, err, size, body)
@@ -58,7 +58,7 @@ func allocated() uint64 {
 func wantReason(t *testing.T, err error, size uint32, body []byte) {
 	t.Helper()
 	switch {
-	case size > maxFrame:
+	case size > MaxFrame:
 		if err == nil || !strings.Contains(err.Error(), "over the limit") {
 			t.Errorf("size %d: %v", size, err)
 		}

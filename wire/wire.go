@@ -1,5 +1,5 @@
-// Package wire is the frame between the door (the CNI binary) and the agent: a four-byte big-endian length and one
-// JSON value, one each way over a unix socket.
+// Package wire is the frame between the door (the CNI binary) and the agent: a four-byte big-endian length and a body, one
+// each way over a unix socket. The body is a call as CallMark describes it, or one JSON value.
 package wire
 
 import (
@@ -11,13 +11,13 @@ import (
 )
 
 // Version is what this build speaks. An agent answers its own version and the one before.
-const Version = 1
+const Version = 2
 
 // MaxConfig is the largest network configuration that is taken from stdin, in bytes.
 const MaxConfig = 1 << 20
 
-// maxFrame bounds a frame: a configuration in base64 and its environment.
-const maxFrame = 2*MaxConfig + 1<<16
+// MaxFrame bounds the body of a frame, in bytes: a configuration in base64 and its environment.
+const MaxFrame = 2*MaxConfig + MaxEnvironment
 
 // Socket is where the agent listens unless it is told otherwise.
 const Socket = "/run/braid/braid.sock"
@@ -70,39 +70,55 @@ type Error struct {
 	Details    string `json:"details,omitempty"`
 }
 
-// Write sends one frame in one write call.
+// Write sends one frame of JSON in one write call.
 func Write(w io.Writer, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode frame: %w", err)
 	}
-	if len(body) > maxFrame {
-		return fmt.Errorf("frame of %d bytes is over the limit of %d", len(body), maxFrame)
+	return writeBody(w, body)
+}
+
+func writeBody(w io.Writer, body []byte) error {
+	if len(body) > MaxFrame {
+		return fmt.Errorf("frame of %d bytes is over the limit of %d", len(body), MaxFrame)
 	}
-	frame := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(body)), uint32(len(body)))
+	frame := binary.BigEndian.AppendUint32(make([]byte, 0, HeadSize+len(body)), uint32(len(body)))
 	if _, err := w.Write(append(frame, body...)); err != nil {
 		return fmt.Errorf("send frame: %w", err)
 	}
 	return nil
 }
 
-// Read receives one frame into v. It never allocates more than the frame limit, and fails with
+// Read receives one frame of JSON into v. It never allocates more than the frame limit, and fails with
 // io.ErrUnexpectedEOF when the sender stops in the middle.
 func Read(r io.Reader, v any) error {
-	var head [4]byte
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	return decode(body, v)
+}
+
+func readBody(r io.Reader) ([]byte, error) {
+	var head [HeadSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return fmt.Errorf("receive frame: %w", err)
+		return nil, fmt.Errorf("receive frame: %w", err)
 	}
 	size := binary.BigEndian.Uint32(head[:])
-	if size > maxFrame {
-		return fmt.Errorf("frame of %d bytes is over the limit of %d", size, maxFrame)
+	if size > MaxFrame {
+		return nil, fmt.Errorf("frame of %d bytes is over the limit of %d", size, MaxFrame)
 	}
 	body := make([]byte, size)
 	if _, err := io.ReadFull(r, body); errors.Is(err, io.EOF) {
-		return fmt.Errorf("receive frame: %w", io.ErrUnexpectedEOF)
+		return nil, fmt.Errorf("receive frame: %w", io.ErrUnexpectedEOF)
 	} else if err != nil {
-		return fmt.Errorf("receive frame: %w", err)
+		return nil, fmt.Errorf("receive frame: %w", err)
 	}
+	return body, nil
+}
+
+func decode(body []byte, v any) error {
 	if err := json.Unmarshal(body, v); err != nil {
 		return fmt.Errorf("decode frame: %w", err)
 	}

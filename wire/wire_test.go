@@ -55,7 +55,7 @@ func TestReadRefuses(t *testing.T) {
 }
 
 func TestWriteRefusesWhatReadWould(t *testing.T) {
-	err := Write(io.Discard, Request{Config: make([]byte, maxFrame)})
+	err := Write(io.Discard, Request{Config: make([]byte, MaxFrame)})
 	if err == nil || !strings.Contains(err.Error(), "over the limit") {
 		t.Errorf("got %v", err)
 	}

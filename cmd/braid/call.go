@@ -57,12 +57,8 @@ func exchange(path string, r *wire.Request, deadline time.Time) (*wire.Response,
 func converse(conn *socket, r *wire.Request, deadline time.Time) (*wire.Response, error) {
 	defer conn.Close()
 	conn.deadline = deadline
-	if err := wire.Write(conn, r); err != nil {
+	if err := wire.WriteCall(conn, r); err != nil {
 		return nil, err
 	}
-	answer := new(wire.Response)
-	if err := wire.Read(conn, answer); err != nil {
-		return nil, err
-	}
-	return answer, nil
+	return wire.ReadAnswer(conn)
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -19,13 +19,14 @@ const (
 )
 
 const (
-	// defaultTimeout is how long a call waits for the agent when the configuration does not say.
-	defaultTimeout = 60 * time.Second
 	// statusTimeout bounds STATUS: containerd holds a lock while it waits and sets no deadline of its own.
 	statusTimeout = time.Second
 	// readyFor is how long the agent's last ready mark counts while the agent is away.
 	readyFor = 60 * time.Second
 )
+
+// errBrokenOff is what becomes of a call that must not be made twice.
+var errBrokenOff = errors.New("the connection to the agent broke off, which may have carried the call out")
 
 // A door is one call of the plugin.
 type door struct {
@@ -34,6 +35,8 @@ type door struct {
 	getenv  func(string) string
 	stdin   io.Reader
 	stdout  io.Writer
+	// broken says that the agent was asked already, and did not answer.
+	broken bool
 }
 
 // run carries out the call and returns the exit status.
@@ -54,33 +57,22 @@ func (d door) run() int {
 
 // forward sends the call to the agent, for which it waits as long as the configuration says, and prints the answer.
 func (d door) forward(r *wire.Request) int {
-	patience, err := timeout(r.Config)
+	patience, err := r.Timeout()
 	if err != nil {
 		return d.fail(r.Refuse(codeConfig, err.Error(), ""))
 	}
-	answer, err := call(d.socket(), r, time.Now().Add(patience))
+	answer, err := d.ask(r, time.Now().Add(patience))
 	if err != nil {
 		return d.fail(r.Refuse(codeTryLater, "the Braid agent on this node did not answer; is braidd running?", err.Error()))
 	}
 	return d.answer(answer)
 }
 
-// timeout is all that the door itself wants to know of the network configuration.
-func timeout(config []byte) (time.Duration, error) {
-	var c struct {
-		Timeout string `json:"timeout"`
+func (d door) ask(r *wire.Request, deadline time.Time) (*wire.Response, error) {
+	if d.broken && r.Command == "ADD" {
+		return nil, errBrokenOff
 	}
-	if err := json.Unmarshal(config, &c); err != nil {
-		return 0, fmt.Errorf("read timeout: %w", err)
-	}
-	if c.Timeout == "" {
-		return defaultTimeout, nil
-	}
-	t, err := time.ParseDuration(c.Timeout)
-	if err != nil || t <= 0 {
-		return 0, fmt.Errorf("timeout %q is not a duration such as \"60s\"", c.Timeout)
-	}
-	return t, nil
+	return call(d.socket(), r, deadline)
 }
 
 // status asks the agent for a second at most. While the agent is away it counts as ready for as long as its last ready

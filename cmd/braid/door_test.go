@@ -50,10 +50,9 @@ func serve(t *testing.T, socket string, reply func(*wire.Request) *wire.Response
 			if err != nil {
 				return
 			}
-			var r wire.Request
-			if wire.Read(conn, &r) == nil {
-				if answer := reply(&r); answer != nil {
-					wire.Write(conn, answer)
+			if r, err := wire.Receive(conn); err == nil {
+				if answer := reply(&r.Request); answer != nil {
+					r.Answer(conn, answer)
 				}
 			}
 			conn.Close()

@@ -51,10 +51,9 @@ func echo(f *testing.F, socket string) <-chan *wire.Request {
 			if err != nil {
 				return
 			}
-			r := new(wire.Request)
-			if wire.Read(conn, r) == nil {
-				heard <- r
-				wire.Write(conn, wire.Response{Output: []byte("heard")})
+			if r, err := wire.Receive(conn); err == nil {
+				heard <- &r.Request
+				r.Answer(conn, &wire.Response{Output: []byte("heard")})
 			}
 			conn.Close()
 		}

@@ -14,8 +14,9 @@ func main() {
 		began:   time.Now(),
 		program: filepath.Base(os.Args[0]),
 		getenv:  os.Getenv,
-		stdin:   os.Stdin,
+		stdin:   handed.rest(os.Stdin),
 		stdout:  os.Stdout,
+		broken:  handed.broken,
 	}
 	os.Exit(d.run())
 }

@@ -63,7 +63,7 @@ func image(ctx context.Context, name, architecture, file string) (digest string,
 
 // build makes static programs that name no folder of this machine.
 func build(ctx context.Context, architecture, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w", "-o", dir+"/", "./cmd/...")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w", "-ldflags=./cmd/braid=-s -w -E _braid_entry", "-o", dir+"/", "./cmd/...")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture,
 		// The version comes from git, whoever's checkout it is.
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")

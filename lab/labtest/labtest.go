@@ -44,7 +44,7 @@ func isolated() (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	build := exec.Command("go", "build", "-tags", "nocluster", "-o", dir, "github.com/braid-cni/braid/cmd/braid", "github.com/braid-cni/braid/cmd/braidd")
+	build := exec.Command("go", "build", "-tags", "nocluster", "-ldflags=github.com/braid-cni/braid/cmd/braid=-E _braid_entry", "-o", dir, "github.com/braid-cni/braid/cmd/braid", "github.com/braid-cni/braid/cmd/braidd")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("build the programs: %w\n%s", err, out)
