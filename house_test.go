@@ -43,6 +43,13 @@ func arrows() map[string][]string {
 	}
 }
 
+// exempt are the package variables that must be, and why.
+func exempt() map[string]string {
+	return map[string]string{
+		"cmd/braid.handed": "it is written before there is a runtime that could pass it to who needs it",
+	}
+}
+
 func TestHouse(t *testing.T) {
 	tree, err := house.Read(os.DirFS("."), module)
 	if err != nil {
@@ -52,7 +59,7 @@ func TestHouse(t *testing.T) {
 		"arrows":    tree.Arrows(arrows()),
 		"inits":     tree.Inits(),
 		"sizes":     tree.Sizes(),
-		"variables": tree.Variables(),
+		"variables": tree.Variables(exempt()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, complaint := range complaints {

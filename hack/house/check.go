@@ -60,6 +60,13 @@ func (c *checked) folder(name string) string {
 	return dir
 }
 
+// declares says whether a name such as "cmd/a.name" is that of a package variable.
+func (c *checked) declares(name string) bool {
+	dot := strings.LastIndexByte(name, '.')
+	p := c.packages[path.Join(c.tree.module, name[:max(dot, 0)])]
+	return p != nil && ofPackage(p.Scope().Lookup(name[dot+1:])) != nil
+}
+
 // emptyPackage stands for one from outside, under the name that its path
 // suggests.
 func emptyPackage(name string) *types.Package {

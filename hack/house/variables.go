@@ -5,33 +5,42 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"maps"
+	"slices"
 	"strings"
 )
 
 // Variables names package variables that hold state or could. Free to stand
 // are: the blank identifier; errors; tables (map, slice and array literals);
 // and files embedded at build time. None of them may be written to after its
-// declaration.
-func (t *Tree) Variables() (complaints []string) {
+// declaration. exempt says of others why they must be, by folder and name, such
+// as "cmd/a.name", and names none that is not there.
+func (t *Tree) Variables(exempt map[string]string) (complaints []string) {
 	checked := t.check()
-	t.files(func(_ string, f *ast.File) {
+	for _, name := range slices.Sorted(maps.Keys(exempt)) {
+		if !checked.declares(name) {
+			complaints = append(complaints, fmt.Sprintf("%s is exempt and no package variable: strike it off", name))
+		}
+	}
+	t.files(func(dir string, f *ast.File) {
+		free := func(name string) bool { return exempt[dir+"."+name] != "" }
 		for _, decl := range f.Decls {
 			group, ok := decl.(*ast.GenDecl)
 			if !ok || group.Tok != token.VAR {
 				continue
 			}
 			for _, spec := range group.Specs {
-				complaints = append(complaints, t.badNames(checked, group, spec.(*ast.ValueSpec))...)
+				complaints = append(complaints, t.badNames(checked, free, group, spec.(*ast.ValueSpec))...)
 			}
 		}
-		complaints = append(complaints, t.writes(checked, f)...)
+		complaints = append(complaints, t.writes(checked, exempt, f)...)
 	})
 	return complaints
 }
 
-func (t *Tree) badNames(checked *checked, group *ast.GenDecl, spec *ast.ValueSpec) (complaints []string) {
+func (t *Tree) badNames(checked *checked, free func(string) bool, group *ast.GenDecl, spec *ast.ValueSpec) (complaints []string) {
 	for i, name := range spec.Names {
-		if name.Name == "_" || isError(name.Name) || isEmbedded(group.Doc, spec.Doc) || checked.isTable(spec, i) {
+		if name.Name == "_" || free(name.Name) || isError(name.Name) || isEmbedded(group.Doc, spec.Doc) || checked.isTable(spec, i) {
 			continue
 		}
 		complaints = append(complaints, fmt.Sprintf("%s: package variable %s: pass the value to who needs it", t.at(name.Pos()), name.Name))

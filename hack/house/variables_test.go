@@ -24,7 +24,7 @@ func TestVariableKinds(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := tree(t, "a/a.go", "package a\nimport (\"errors\"; \"net/netip\"; \"time\")\ntype I any\ntype T int\n"+tt.decl+"\n").Variables()
+			got := tree(t, "a/a.go", "package a\nimport (\"errors\"; \"net/netip\"; \"time\")\ntype I any\ntype T int\n"+tt.decl+"\n").Variables(nil)
 			if ok := len(got) == 0; ok != tt.ok {
 				t.Errorf("%s: %q", tt.decl, got)
 			}
@@ -57,7 +57,7 @@ func TestTablesAreNotWrittenTo(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got := tree(t,
 				"a/a.go", "package a\nvar table = map[string]int{}\nvar list = []struct{ n int }{{1}}\nvar errGone = errors.New(\"\")\n",
-				"a/b.go", "package a\nimport (\"slices\"; \"sort\")\nfunc f() { "+tt.body+" }\n").Variables()
+				"a/b.go", "package a\nimport (\"slices\"; \"sort\")\nfunc f() { "+tt.body+" }\n").Variables(nil)
 			if ok := len(got) == 0; ok != tt.ok {
 				t.Errorf("%s: %q", tt.body, got)
 			}
@@ -68,6 +68,25 @@ func TestTablesAreNotWrittenTo(t *testing.T) {
 func TestTableOfAnotherPackageIsNotWrittenTo(t *testing.T) {
 	got := tree(t,
 		"b/b.go", "package b\nvar Table = map[string]int{}\n",
-		"a/a.go", "package a\nimport \"example.org/m/b\"\nfunc f() { b.Table[\"x\"] = 1 }\n").Variables()
+		"a/a.go", "package a\nimport \"example.org/m/b\"\nfunc f() { b.Table[\"x\"] = 1 }\n").Variables(nil)
 	want(t, got, "a/a.go:3: package variable Table is written to")
+}
+
+func TestExemptVariables(t *testing.T) {
+	const source = "package b\nvar kept, other int\nfunc f() { kept = 1; other = 2 }\n"
+	for _, tt := range []struct {
+		name   string
+		exempt map[string]string
+		want   []string
+	}{
+		{"by folder and name", map[string]string{"a/b.kept": "it must be"}, []string{"a/b/b.go:2: package variable other", "a/b/b.go:3: package variable other"}},
+		{"without a reason", map[string]string{"a/b.kept": "", "a/b.other": "it must be"}, []string{"a/b/b.go:2: package variable kept", "a/b/b.go:3: package variable kept"}},
+		{"no longer there", map[string]string{"a/b.kept": "it must be", "a/b.other": "so must it", "a/b.gone": "it was"}, []string{"a/b.gone is exempt"}},
+		{"a function", map[string]string{"a/b.kept": "it must be", "a/b.other": "so must it", "a/b.f": "it is none"}, []string{"a/b.f is exempt"}},
+		{"a folder that is not there", map[string]string{"a/b.kept": "it must be", "a/b.other": "so must it", "c.kept": "no", "kept": "no"}, []string{"c.kept is exempt", "kept is exempt"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			want(t, tree(t, "a/b/b.go", source).Variables(tt.exempt), tt.want...)
+		})
+	}
 }
