@@ -431,6 +431,17 @@ func TestBadCallsAreRefused(t *testing.T) {
 	})
 }
 
+// The door of a node is replaced before its agent is, or after.
+func TestVersionsOfTheDoor(t *testing.T) {
+	for version := range wire.Version + 3 {
+		r := &wire.Request{Version: version, Command: "STATUS", Config: []byte(`{"cniVersion":"1.1.0"}`)}
+		err := check(r)
+		if known := version == wire.Version || version == wire.Version-1; known != (err == nil) {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
+}
+
 func TestSecondADDLeavesTheFirstIntact(t *testing.T) {
 	eachNode(t, func(t *testing.T, n *node) {
 		n.pod(t, "web", "")

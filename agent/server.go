@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -108,14 +107,10 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 
 // handle answers a call that lacks what its verb needs by itself: the door passes on what it is given.
 func (s *Server) handle(ctx context.Context, request *wire.Incoming) *wire.Response {
-	if request.Refused == nil {
-		return s.Handler.Handle(ctx, &request.Request)
+	if request.Refused != nil {
+		return request.Refused.Response()
 	}
-	output, err := json.Marshal(request.Refused)
-	if err != nil {
-		s.Log.Warn("a refusal could not be written", "error", err)
-	}
-	return &wire.Response{Version: wire.Version, Output: output, Failed: true}
+	return s.Handler.Handle(ctx, &request.Request)
 }
 
 func receive(conn net.Conn) (*wire.Incoming, error) {

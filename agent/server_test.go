@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,26 @@ func TestServerAnswersOneCallAConnection(t *testing.T) {
 		var answer wire.Response
 		if err := wire.Read(conn, &answer); err != nil || string(answer.Output) != command {
 			t.Errorf("%s: %q, %v", command, answer.Output, err)
+		}
+	}
+}
+
+// A door passes on what it is given, so a call that lacks what its verb needs is the server's to refuse.
+func TestServerAnswersDoors(t *testing.T) {
+	socket, _ := serveCalls(t, handlerFunc(func(_ context.Context, r *wire.Request) *wire.Response {
+		return &wire.Response{Output: []byte(r.Command)}
+	}))
+	for _, tt := range []struct {
+		command, output string
+		failed          bool
+	}{{"STATUS", "STATUS", false}, {"ADD", `"code":4`, true}, {"EAT", `CNI_COMMAND=\"EAT\"`, true}} {
+		conn := knock(t, socket)
+		if err := wire.WriteCall(conn, &wire.Request{Program: "braid", Command: tt.command, Config: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := wire.ReadAnswer(conn)
+		if err != nil || answer.Failed != tt.failed || !strings.Contains(string(answer.Output), tt.output) {
+			t.Errorf("%s: %v, %+v", tt.command, err, answer)
 		}
 	}
 }

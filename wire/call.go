@@ -28,17 +28,9 @@ func ReadCall(program string, getenv func(string) string, stdin io.Reader) (*Req
 	if err != nil {
 		return nil, refuse("", codeIO, "read the network configuration from stdin", err.Error())
 	}
-	r := &Request{
-		Version:     Version,
-		Program:     program,
-		Command:     getenv("CNI_COMMAND"),
-		ContainerID: getenv("CNI_CONTAINERID"),
-		Netns:       getenv("CNI_NETNS"),
-		IfName:      getenv("CNI_IFNAME"),
-		Args:        getenv("CNI_ARGS"),
-		Path:        getenv("CNI_PATH"),
-		Inside:      getenv(InsideVariable),
-		Config:      config,
+	r := &Request{Version: Version, Program: program, Config: config}
+	for _, v := range r.variables() {
+		*v.value = getenv(v.name)
 	}
 	if r.Command == "VERSION" {
 		return r, nil

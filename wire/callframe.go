@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // A call and its answer are frames whose bodies can be made without encoding anything, which the door does before there is a
@@ -25,7 +24,7 @@ const CallMark = 2
 // HeadSize is the size in bytes of a frame's length.
 const HeadSize = 4
 
-// MaxEnvironment is the most that the variables of a call may take in its frame, in bytes.
+// MaxEnvironment is the room for the variables of a call in its frame, in bytes.
 const MaxEnvironment = 1 << 16
 
 // WriteCall sends a call in one write.
@@ -86,36 +85,40 @@ func Receive(r io.Reader) (*Incoming, error) {
 		return receiveCall(body[1:])
 	}
 	in := new(Incoming)
-	return in, decode(body, &in.Request)
+	if err := decode(body, &in.Request); err != nil {
+		return nil, err
+	}
+	return in, nil
 }
 
 func receiveCall(body []byte) (*Incoming, error) {
 	const began = 8
-	if len(body) < began {
-		return nil, fmt.Errorf("decode frame: %w", io.ErrUnexpectedEOF)
-	}
-	program, rest, whole := bytes.Cut(body[began:], []byte{0})
-	environment := make(map[string]string)
-	for whole {
-		var entry []byte
-		if entry, rest, whole = bytes.Cut(rest, []byte{0}); len(entry) == 0 {
-			break
-		}
-		name, value, _ := strings.Cut(string(entry), "=")
-		if _, twice := environment[name]; !twice {
-			environment[name] = strings.ToValidUTF8(value, "\uFFFD") // as JSON has it
-		}
-	}
+	head, stdin, whole := bytes.Cut(body[min(began, len(body)):], []byte{0, 0})
 	if !whole {
 		return nil, fmt.Errorf("decode frame: %w", io.ErrUnexpectedEOF)
 	}
-	r, refused := ReadCall(string(program), func(name string) string { return environment[name] }, bytes.NewReader(rest))
+	program, environment, _ := bytes.Cut(head, []byte{0})
+	getenv := func(name string) string { return lookUp(environment, name) }
+	r, refused := ReadCall(text(program), getenv, bytes.NewReader(stdin))
 	if refused != nil {
 		return &Incoming{Refused: refused, call: true}, nil
 	}
 	r.Began = int64(binary.BigEndian.Uint64(body))
 	return &Incoming{Request: *r, call: true}, nil
 }
+
+// lookUp is os.Getenv of the variables of a call.
+func lookUp(environment []byte, name string) string {
+	for entry := range bytes.SplitSeq(environment, []byte{0}) {
+		if value, found := bytes.CutPrefix(entry, []byte(name+"=")); found {
+			return text(value)
+		}
+	}
+	return ""
+}
+
+// text is what becomes of bytes that are sent in JSON: each that is not UTF-8 is replaced.
+func text(b []byte) string { return string([]rune(string(b))) }
 
 // Answer sends the answer, in the shape of the request.
 func (in *Incoming) Answer(w io.Writer, answer *Response) error {

@@ -91,6 +91,55 @@ func checkTrip(t *testing.T, sent, got any) {
 	}
 }
 
+// FuzzReceive: a request of any body. Receive takes no memory beyond what the limit allows, and what it received is the same
+// after another trip, in the shape that it came in.
+func FuzzReceive(f *testing.F) {
+	var call, question bytes.Buffer
+	if err := errors.Join(WriteCall(&call, wholeCall()), Write(&question, Request{Version: Version, Program: "braidctl", Command: Inspect})); err != nil {
+		f.Fatal(err)
+	}
+	for _, body := range []string{
+		call.String()[HeadSize:], question.String()[HeadSize:], callBody("", callConfig), callBody("CNI_COMMAND=VERSION\x00", ""),
+		callBody("CNI_COMMAND=STATUS\x00CNI_ARGS\x00CNI_ARGS=\xff\xfe\x00CNI_ARGS=b\x00", "{}"), "\x02", "\x03", "", callBody(strings.Repeat("=\x00", 99), "{}"),
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		sent := frame(string(body))
+		before := allocated()
+		in, err := Receive(bytes.NewReader(sent))
+		if used, limit := allocated()-before, uint64(16*len(body)+1<<20); used > limit {
+			t.Errorf("a body of %d bytes took %d bytes of memory", len(body), used)
+		}
+		switch {
+		case err != nil:
+			if in != nil || !strings.Contains(err.Error(), "decode frame") && len(body) <= MaxFrame {
+				t.Errorf("%v beside %+v", err, in)
+			}
+		case in.Refused != nil:
+			if in.Refused.CNIVersion == "" || in.Refused.Code == 0 || in.Refused.Msg == "" || !reflect.DeepEqual(in.Request, Request{}) {
+				t.Errorf("%+v", in)
+			}
+		case in.call:
+			checkCall(t, in)
+		default:
+			checkTrip(t, &in.Request, new(Request))
+		}
+	})
+}
+
+func checkCall(t *testing.T, in *Incoming) {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := WriteCall(&buf, &in.Request); err != nil {
+		t.Fatalf("send what was received: %v", err)
+	}
+	again, err := Receive(&buf)
+	if err != nil || !reflect.DeepEqual(again, in) || buf.Len() != 0 {
+		t.Errorf("%+v became %+v (%v), with %d bytes left", in, again, err, buf.Len())
+	}
+}
+
 // FuzzReadCall: a call is refused with a complete CNI error, or it is what the runtime said, byte for byte.
 func FuzzReadCall(f *testing.F) {
 	const whole = `{"cniVersion":"1.0.0","name":"braid","type":"braid","clusterNetwork":{"type":"bridge"}}`

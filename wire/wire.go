@@ -70,6 +70,12 @@ type Error struct {
 	Details    string `json:"details,omitempty"`
 }
 
+// Response answers a call that is refused.
+func (e *Error) Response() *Response {
+	output, _ := json.Marshal(e) // strings and a number can always be written
+	return &Response{Version: Version, Output: append(output, '\n'), Failed: true}
+}
+
 // Write sends one frame of JSON in one write call.
 func Write(w io.Writer, v any) error {
 	body, err := json.Marshal(v)

@@ -104,10 +104,7 @@ func (d door) answer(r *wire.Response) int {
 	return 0
 }
 
-func (d door) fail(e *wire.Error) int {
-	d.print(e)
-	return 1
-}
+func (d door) fail(e *wire.Error) int { return d.answer(e.Response()) }
 
 func (d door) print(v any) int {
 	if err := json.NewEncoder(d.stdout).Encode(v); err != nil {
