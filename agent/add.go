@@ -111,15 +111,9 @@ func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Co
 	}
 	steps.Step("plan")
 	c := record(r, config, pod, plan)
-	// Held until the end, so that all who open it on the way share it. What is wrong with it, free says.
-	if sandbox, err := a.Kernel.Open(c.Netns); err == nil {
-		defer sandbox.Close()
-	}
-	if err := errors.Join(a.Delegator.Find(c), a.free(c)); err != nil {
-		return nil, nil, err
-	}
-	steps.Step("look at the sandbox")
-	if err := a.Store.Intend(c); err != nil {
+	leave, err := a.intend(c)
+	defer leave()
+	if err != nil {
 		return nil, nil, err
 	}
 	steps.Step("intend")
@@ -135,8 +129,41 @@ func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Co
 		undone := a.Delegator.Del(context.WithoutCancel(ctx), c, c.Netns) == nil
 		return nil, nil, a.forgetIf(undone, c, err)
 	}
-	steps.Step("wait for the ports")
+	steps.Step("commit")
 	return c, plan, nil
+}
+
+// intend writes the plan to disk, and looks at the sandbox meanwhile: nothing is changed before both are done. The sandbox is held
+// until leave, so that all who open it on the way share it.
+func (a *Agent) intend(c *store.Container) (leave func(), err error) {
+	var refused error
+	leave = func() {}
+	err = meanwhile(func() error { return a.Store.Intend(c) }, func() {
+		// What is wrong with it, free says.
+		if sandbox, err := a.Kernel.Open(c.Netns); err == nil {
+			leave = func() { _ = sandbox.Close() }
+		}
+		refused = errors.Join(a.Delegator.Find(c), a.free(c))
+	})
+	if err == nil && refused != nil {
+		err = a.Store.Forget(c.Key())
+	}
+	return leave, errors.Join(refused, err)
+}
+
+// meanwhile does something else while the disk works, and returns when both are done. A panic of either is one of the caller's.
+func meanwhile(disk func() error, other func()) error {
+	broken := make(chan any, 1)
+	go func() {
+		defer func() { broken <- recover() }()
+		other()
+	}()
+	defer func() {
+		if why := <-broken; why != nil {
+			panic(why)
+		}
+	}()
+	return disk()
 }
 
 func (a *Agent) forgetIf(undone bool, c *store.Container, cause error) error {
@@ -149,7 +176,7 @@ func (a *Agent) forgetIf(undone bool, c *store.Container, cause error) error {
 	return errors.Join(cause, a.Store.Forget(c.Key()))
 }
 
-// commit makes the results durable, waits for the ports, which have come up meanwhile, and sees to the status.
+// commit makes the results durable while the ports come up, and sees to the status.
 func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netattach.Plan, c *store.Container, settle func(context.Context) error) error {
 	c.Attached, c.Published = true, c.Pod.Name == ""
 	if !c.Published {
@@ -159,11 +186,9 @@ func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netat
 		}
 		c.Status = string(status)
 	}
-	if err := a.Store.Commit(c); err != nil {
-		return err
-	}
-	trace.From(ctx).Step("commit")
-	if err := settle(ctx); err != nil {
+	var unsettled error
+	err := meanwhile(func() error { return a.Store.Commit(c) }, func() { unsettled = settle(ctx) })
+	if err := errors.Join(err, unsettled); err != nil {
 		return err
 	}
 	if config.StatusPublish == netattach.StatusSync {

@@ -356,7 +356,7 @@ func stranger(t *testing.T, n *node) {
 		t.Fatal(err)
 	}
 	defer host.Close()
-	err = host.AddVeth(kernel.Veth{
+	err = kernel.AddVeth(host, kernel.Veth{
 		Name: "veth-x", MAC: []byte{2, 0, 0, 0, 0, 1}, Peer: "veth-y", PeerMAC: []byte{2, 0, 0, 0, 0, 2},
 	})
 	if err != nil {

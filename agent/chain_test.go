@@ -23,7 +23,7 @@ func cable(t *testing.T, n *node, netns string) string {
 		t.Fatal(err)
 	}
 	defer pod.Close()
-	err = pod.AddVeth(kernel.Veth{Name: "eth0", MAC: []byte{2, 0, 0, 0, 0, 5}, Peer: "far", PeerMAC: []byte{2, 0, 0, 0, 0, 6}})
+	err = kernel.AddVeth(pod, kernel.Veth{Name: "eth0", MAC: []byte{2, 0, 0, 0, 0, 5}, Peer: "far", PeerMAC: []byte{2, 0, 0, 0, 0, 6}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func neighbour(t *testing.T, host kernel.Netns, name, bridge string) {
 		}
 		v.Master = master.Index
 	}
-	if err := host.AddVeth(v); err != nil {
+	if err := kernel.AddVeth(host, v); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -118,11 +118,11 @@ var plantedFaults = []planted{
 	}, nil},
 	{"leaked link", func(t *testing.T, p *patient) {
 		leak := kernel.LinkName("gone", "net1")
-		must(t, p.host(t).AddVeth(kernel.Veth{Name: leak, MAC: kernel.RandomMAC(), Peer: "leak", PeerMAC: kernel.RandomMAC()}))
+		must(t, kernel.AddVeth(p.host(t), kernel.Veth{Name: leak, MAC: kernel.RandomMAC(), Peer: "leak", PeerMAC: kernel.RandomMAC()}))
 		must(t, p.host(t).SetLink(leak, kernel.LinkChange{Alias: "default/old net1 default/neta"}))
 	}, [][]string{{"host-links fault: link " + kernel.LinkName("gone", "net1") + " (made for default/old net1 default/neta) is of no pod", "ip link delete " + kernel.LinkName("gone", "net1")}}},
 	{"link of another owner", func(t *testing.T, p *patient) {
-		must(t, p.host(t).AddVeth(kernel.Veth{Name: "braidxyz", MAC: kernel.RandomMAC(), Peer: "other", PeerMAC: kernel.RandomMAC()}))
+		must(t, kernel.AddVeth(p.host(t), kernel.Veth{Name: "braidxyz", MAC: kernel.RandomMAC(), Peer: "other", PeerMAC: kernel.RandomMAC()}))
 	}, nil},
 	{"interface without its host link", func(_ *testing.T, p *patient) {
 		web := &p.inspection.Containers[0]

@@ -84,7 +84,7 @@ func (p *patient) network(t *testing.T) {
 	bridge, err := host.Link("braid0")
 	must(t, err)
 	must(t, host.AddAddress(bridge.Index, kernel.Address{Prefix: netip.MustParsePrefix("10.244.0.1/28")}))
-	must(t, host.AddVeth(kernel.Veth{Name: kernel.LinkName("c1", "eth0"), MAC: kernel.RandomMAC(), Peer: "pod", PeerMAC: kernel.RandomMAC(), Master: bridge.Index}))
+	must(t, kernel.AddVeth(host, kernel.Veth{Name: kernel.LinkName("c1", "eth0"), MAC: kernel.RandomMAC(), Peer: "pod", PeerMAC: kernel.RandomMAC(), Master: bridge.Index}))
 	p.set(t, "net/ipv4/ip_forward", "1")
 	p.set(t, "net/ipv4/conf/all/rp_filter", "0")
 	p.set(t, "net/ipv4/conf/braid0/rp_filter", "2")

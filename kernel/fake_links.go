@@ -85,13 +85,17 @@ func (l *fakeLink) running() bool {
 	return false
 }
 
-func (n *fakeNetns) AddVeth(v Veth) error {
-	return n.locked("add veth", func() error {
+func (n *fakeNetns) AddVeth(v Veth) (Link, error) {
+	err := n.locked("add veth", func() error {
 		if err := n.addVeth(v); err != nil {
 			return fmt.Errorf("add veth %q with peer %q: %w", v.Name, v.Peer, err)
 		}
 		return nil
 	})
+	if err != nil {
+		return Link{}, err
+	}
+	return n.Link(v.Name)
 }
 
 func (n *fakeNetns) addVeth(v Veth) error {

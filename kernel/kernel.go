@@ -54,8 +54,9 @@ type Links interface {
 	Link(name string) (Link, error)
 	// Links returns all links. An interrupted dump is repeated.
 	Links() ([]Link, error)
-	// AddVeth makes a pair with its marks, in one call, or nothing. It fails with EEXIST when either name is taken.
-	AddVeth(v Veth) error
+	// AddVeth makes a pair with its marks, in one call, or nothing, and returns the first end: as Link would, but that Alias,
+	// AltNames and Master may be missing. It fails with EEXIST when either name is taken.
+	AddVeth(v Veth) (Link, error)
 	// SetLink changes a link. The error wraps ErrNoLink when there is none of that name.
 	SetLink(name string, c LinkChange) error
 	// DelLink deletes a link, with the other end of a veth. That it is gone already is success.

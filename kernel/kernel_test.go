@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -69,12 +70,34 @@ func pair(t *testing.T, w *kerneltest.World, podPath, name string, address strin
 	if _, err := h.Link("br0"); errors.Is(err, kernel.ErrNoLink) {
 		must(t, h.AddBridge(kernel.Bridge{Name: "br0", MAC: kernel.RandomMAC()}), h.SetLink("br0", kernel.LinkChange{Up: true}))
 	}
-	must(t, h.AddVeth(kernel.Veth{
+	must(t, kernel.AddVeth(h, kernel.Veth{
 		Name: name, MAC: kernel.RandomMAC(), Peer: "eth0", PeerMAC: kernel.RandomMAC(), PeerNetns: pod,
 		MTU: 1400, Queues: 2, Master: link(t, h, "br0").Index, Up: true,
 	}))
 	must(t, pod.AddAddress(link(t, pod, "eth0").Index, kernel.Address{Prefix: prefix(address), NoDAD: true}),
 		pod.SetLink("eth0", kernel.LinkChange{Up: true}))
+}
+
+// What AddVeth returns is what the kernel has, whether the kernel said so by itself (Linux 6.2) or was asked.
+func TestAddVethReturnsTheFirstEnd(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		h, pod := host(t, w), open(t, w, w.Netns(t))
+		for _, v := range []kernel.Veth{
+			{Name: "one"}, {Name: "two", MTU: 1280, Queues: 1, Group: 7}, {Name: "three", Up: true, Alias: "a pod", AltName: "three-by-another-name"},
+		} {
+			v.MAC, v.PeerMAC, v.Peer, v.PeerNetns = kernel.RandomMAC(), kernel.RandomMAC(), v.Name+"p", pod
+			got, err := h.AddVeth(v)
+			must(t, err)
+			want := link(t, h, v.Name)
+			got.Alias, got.AltNames = want.Alias, want.AltNames
+			if !reflect.DeepEqual(got, want) || got.Peer != link(t, pod, v.Peer).Index {
+				t.Errorf("%s: got %+v, want %+v", v.Name, got, want)
+			}
+		}
+		if got, err := h.AddVeth(kernel.Veth{Name: "one", MAC: kernel.RandomMAC(), Peer: "x", PeerMAC: kernel.RandomMAC()}); !errors.Is(err, fs.ErrExist) || got.Index != 0 {
+			t.Errorf("a name that is taken: %+v, %v", got, err)
+		}
+	})
 }
 
 func TestVeth(t *testing.T) {
@@ -105,7 +128,7 @@ pod0
 		if _, err := h.Link("a-name-that-is-too-long"); !errors.Is(err, kernel.ErrNoLink) {
 			t.Errorf("a name that is too long: %v", err)
 		}
-		err := h.AddVeth(kernel.Veth{Name: "other", MAC: kernel.RandomMAC(), Peer: "eth0", PeerMAC: kernel.RandomMAC(), PeerNetns: pod})
+		err := kernel.AddVeth(h, kernel.Veth{Name: "other", MAC: kernel.RandomMAC(), Peer: "eth0", PeerMAC: kernel.RandomMAC(), PeerNetns: pod})
 		if !errors.Is(err, fs.ErrExist) {
 			t.Errorf("second eth0: %v", err)
 		}
@@ -268,7 +291,7 @@ func TestVethMarks(t *testing.T) {
 			Name: "braid0123456789", MAC: kernel.RandomMAC(), Peer: "eth0", PeerMAC: kernel.RandomMAC(), PeerNetns: pod,
 			Alias: "ns/pod eth0 net", AltName: "braid0123456789.net",
 		}
-		must(t, h.AddVeth(v))
+		must(t, kernel.AddVeth(h, v))
 		near, far := link(t, h, v.Name), link(t, pod, "eth0")
 		if near.Alias != v.Alias || len(near.AltNames) != 1 || near.AltNames[0] != v.AltName {
 			t.Errorf("alias %q, alternative names %q", near.Alias, near.AltNames)
@@ -283,7 +306,7 @@ func TestVethMarks(t *testing.T) {
 			Name: "second", MAC: kernel.RandomMAC(), Peer: "net1", PeerMAC: kernel.RandomMAC(), PeerNetns: pod,
 			Alias: "ns/pod net1 net", AltName: v.AltName, // which the kernel refuses: another link has it
 		}
-		if err := h.AddVeth(second); !errors.Is(err, fs.ErrExist) {
+		if err := kernel.AddVeth(h, second); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("marks that are taken: %v", err)
 		}
 		if _, err := h.Link("second"); !errors.Is(err, kernel.ErrNoLink) {

@@ -148,12 +148,12 @@ func (k *linux) open(file *os.File, own bool, nft *nftSocket) (*linuxNetns, erro
 	if !own {
 		at = netns.NsHandle(file.Fd())
 	}
-	route, err := openTalk(at, unix.NETLINK_ROUTE)
-	if err != nil {
+	n := &linuxNetns{Options: k.Options, kernel: k, file: file, own: own, at: at, nft: nft}
+	var err error
+	if n.route, err = openTalk(n.do, unix.NETLINK_ROUTE); err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("open route netlink in %q: %w", file.Name(), err)
 	}
-	n := &linuxNetns{Options: k.Options, kernel: k, file: file, own: own, at: at, route: route, nft: nft}
 	n.library = sync.OnceValues(func() (*netlink.Handle, error) { return netlink.NewHandleAt(at, unix.NETLINK_ROUTE) })
 	return n, nil
 }

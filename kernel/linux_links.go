@@ -57,11 +57,12 @@ func (n *linuxNetns) Links() ([]Link, error) {
 	return links, nil
 }
 
-// AddVeth sends the marks along with the pair. They are refused only of a pair that is there, which then goes again.
-func (n *linuxNetns) AddVeth(v Veth) error {
-	pair := message(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+// AddVeth sends the marks along with the pair. They are refused only of a pair that is there, which then goes again. The kernel
+// says by itself what it made (NLM_F_ECHO for new links, Linux 6.2); an older one is asked.
+func (n *linuxNetns) AddVeth(v Veth) (Link, error) {
+	pair := message(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ECHO)
 	if err := vethMessage(pair, v); err != nil {
-		return fmt.Errorf("add veth %q with peer %q: %w", v.Name, v.Peer, err)
+		return Link{}, fmt.Errorf("add veth %q with peer %q: %w", v.Name, v.Peer, err)
 	}
 	messages := []*nl.NetlinkRequest{pair}
 	if v.Alias != "" {
@@ -70,28 +71,40 @@ func (n *linuxNetns) AddVeth(v Veth) error {
 	if v.AltName != "" {
 		messages = append(messages, altNameMessage(v.Name, v.AltName))
 	}
-	err := n.change("add veth", func() error { return n.allOrNothing(v.Name, messages) })
+	var made []byte
+	err := n.change("add veth", func() (err error) {
+		made, err = n.allOrNothing(v.Name, messages)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("add veth %q with peer %q: %w", v.Name, v.Peer, err)
+		return Link{}, fmt.Errorf("add veth %q with peer %q: %w", v.Name, v.Peer, err)
 	}
-	return nil
+	if made == nil {
+		return n.Link(v.Name)
+	}
+	link, err := netlink.LinkDeserialize(nil, made)
+	if err != nil {
+		return Link{}, fmt.Errorf("read veth %q: %w", v.Name, err)
+	}
+	return fromLink(link), nil
 }
 
-// allOrNothing deletes the link that the first message makes when one of the others is refused.
-func (n *linuxNetns) allOrNothing(name string, messages []*nl.NetlinkRequest) error {
+// allOrNothing deletes the link that the first message makes when one of the others is refused. It returns what the kernel says
+// of that link, nil for nothing.
+func (n *linuxNetns) allOrNothing(name string, messages []*nl.NetlinkRequest) ([]byte, error) {
 	answers, err := n.route.exchange(messages...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if answers[0].err != nil {
-		return answers[0].err
+		return nil, answers[0].err
 	}
 	for _, a := range answers[1:] {
 		if a.err != nil {
-			return errors.Join(fmt.Errorf("mark it: %w", a.err), n.deleteLink(name))
+			return nil, errors.Join(fmt.Errorf("mark it: %w", a.err), n.deleteLink(name))
 		}
 	}
-	return nil
+	return answers[0].data, nil
 }
 
 // vethMessage writes what the library would send in three messages: the pair, the port, and the link up.

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/google/nftables"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,10 +24,10 @@ type nftSocket struct {
 }
 
 // use runs f alone. After an error that the library may have left answers unread of, the connection is dropped.
-func (s *nftSocket) use(at netns.NsHandle, f func(*nftables.Conn) error) error {
+func (s *nftSocket) use(n *linuxNetns, f func(*nftables.Conn) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.open(at); err != nil {
+	if err := s.open(n); err != nil {
 		return fmt.Errorf("open nftables netlink: %w", err)
 	}
 	err := f(s.conn)
@@ -41,15 +40,15 @@ func (s *nftSocket) use(at netns.NsHandle, f func(*nftables.Conn) error) error {
 	return err
 }
 
-func (s *nftSocket) open(at netns.NsHandle) (err error) {
+func (s *nftSocket) open(n *linuxNetns) (err error) {
 	if s.conn != nil {
 		return nil
 	}
 	fd := 0 // the process's own
-	if at.IsOpen() {
-		fd = int(at)
+	if n.at.IsOpen() {
+		fd = int(n.at)
 	}
-	if s.gen, err = openTalk(at, unix.NETLINK_NETFILTER); err != nil {
+	if s.gen, err = openTalk(n.do, unix.NETLINK_NETFILTER); err != nil {
 		return err
 	}
 	s.conn, err = nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(fd))
@@ -73,7 +72,7 @@ func (s *nftSocket) drop() {
 	}
 }
 
-func (n *linuxNetns) withNft(f func(*nftables.Conn) error) error { return n.nft.use(n.at, f) }
+func (n *linuxNetns) withNft(f func(*nftables.Conn) error) error { return n.nft.use(n, f) }
 
 func (n *linuxNetns) Elements() ([]Element, error) {
 	var elements []Element

@@ -1,49 +1,60 @@
 package kernel
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
 const (
-	// answerSize bounds one answer of the kernel in bytes. A link is 2 KiB, a refusal repeats the message refused.
+	// answerSize bounds one datagram of the kernel in bytes. A link is 2 KiB, a refusal repeats the message refused.
 	answerSize = 16 << 10
-	// answerWait bounds the wait for an answer in milliseconds. rtnetlink has answered when sending returns.
-	answerWait = 60_000
+	// answerWait bounds the wait for an answer in seconds. rtnetlink has answered when sending returns.
+	answerWait = 60
 )
 
 // A talk is a conversation with one part of the kernel in one namespace, such as rtnetlink. Messages sent together take one call:
 // rtnetlink carries them out in their order, one by one, and goes on after one that it refused. It may be used by many
-// goroutines.
+// goroutines. Its socket blocks, and the Go runtime is not told of it: it would have another thread woken for each answer,
+// which is there before that.
 type talk struct {
-	socket *nl.NetlinkSocket
+	fd int
 
 	mu  sync.Mutex
 	seq uint32
 	in  []byte
 }
 
-// openTalk opens one with a protocol of netlink(7) in a namespace, the process's own for netns.None. The kernel then takes lists
+// openTalk opens one with a protocol of netlink(7) in a namespace, which within enters. The kernel then takes lists
 // of what was asked for only, not of all with the rest to be passed over (NETLINK_GET_STRICT_CHK, Linux 4.20).
-func openTalk(at netns.NsHandle, protocol int) (*talk, error) {
-	socket, err := nl.GetNetlinkSocketAt(at, netns.None(), protocol)
+func openTalk(within func(func() error) error, protocol int) (*talk, error) {
+	s := &talk{in: make([]byte, answerSize)}
+	err := within(func() (err error) {
+		s.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.SetsockoptInt(socket.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1); err != nil {
-		socket.Close()
-		return nil, fmt.Errorf("ask for exact lists: %w", err)
+	err = errors.Join(
+		unix.Bind(s.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
+		unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1),
+		unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: answerWait}))
+	if err != nil {
+		s.close()
+		return nil, err
 	}
-	return &talk{socket: socket, in: make([]byte, answerSize)}, nil
+	return s, nil
 }
 
-func (s *talk) close() { s.socket.Close() }
+func (s *talk) close() { _ = unix.Close(s.fd) }
 
 // An answer is what the kernel says to one message: data where it was asked for some, or its errno.
 type answer struct {
@@ -64,78 +75,117 @@ func (s *talk) exchange(messages ...*nl.NetlinkRequest) ([]answer, error) {
 		out = append(out, text...)
 		out = append(out, make([]byte, nlAlign(len(text))-len(text))...)
 	}
-	if err := unix.Sendto(s.socket.GetFd(), out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return nil, fmt.Errorf("send to the kernel: %w", err)
+	if err := s.send(out); err != nil {
+		return nil, err
 	}
 	answers := make([]answer, len(messages))
 	for left := len(messages); left > 0; {
 		datagram, err := s.receive()
 		if err != nil {
-			return nil, fmt.Errorf("receive from the kernel: %w", err)
+			return nil, err
 		}
-		left -= sortAnswers(datagram, first, answers)
+		left -= sortAnswers(datagram, first, messages, answers)
 	}
 	return answers, nil
 }
 
 // list sends a message that asks for all objects of a kind. Its error wraps netlink.ErrDumpInterrupted when they changed
 // meanwhile.
-func (s *talk) list(m *nl.NetlinkRequest, kind uint16) ([][]byte, error) {
+func (s *talk) list(m *nl.NetlinkRequest, kind uint16) (all [][]byte, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	handle := &nl.SocketHandle{Socket: s.socket, Seq: s.seq}
-	defer func() { s.seq = handle.Seq }()
-	m.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: handle}
-	return m.Execute(unix.NETLINK_ROUTE, kind)
+	s.seq++
+	m.Seq = s.seq
+	if err := s.send(m.Serialize()); err != nil {
+		return nil, err
+	}
+	interrupted := false
+	for {
+		datagram, err := s.receive()
+		if err != nil {
+			return nil, err
+		}
+		for head, body := range inMessages(datagram) {
+			if head.Seq != s.seq {
+				continue // of a call that was broken off
+			}
+			interrupted = interrupted || head.Flags&unix.NLM_F_DUMP_INTR != 0
+			switch {
+			case head.Type == unix.NLMSG_DONE && interrupted:
+				return nil, netlink.ErrDumpInterrupted
+			case head.Type == unix.NLMSG_DONE, head.Type == unix.NLMSG_ERROR:
+				return all, readAnswer(unix.NLMSG_ERROR, body).err
+			case head.Type == kind:
+				all = append(all, bytes.Clone(body))
+			}
+		}
+	}
+}
+
+func (s *talk) send(out []byte) error {
+	for {
+		err := unix.Sendto(s.fd, out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("send to the kernel: %w", err)
+		}
+	}
 }
 
 // receive returns the next datagram, which stands until the one after it.
 func (s *talk) receive() ([]byte, error) {
 	for {
-		n, _, err := unix.Recvfrom(s.socket.GetFd(), s.in, unix.MSG_TRUNC)
+		n, _, err := unix.Recvfrom(s.fd, s.in, unix.MSG_TRUNC)
 		switch {
 		case err == nil && n > len(s.in):
-			return nil, fmt.Errorf("an answer has %d bytes: %w", n, unix.EMSGSIZE)
+			return nil, fmt.Errorf("receive from the kernel: an answer has %d bytes: %w", n, unix.EMSGSIZE)
 		case err == nil:
 			return s.in[:n], nil
 		case errors.Is(err, unix.EAGAIN):
-			if err := s.wait(); err != nil {
-				return nil, err
-			}
+			return nil, fmt.Errorf("receive from the kernel: %w", unix.ETIMEDOUT)
 		case !errors.Is(err, unix.EINTR):
-			return nil, err
+			return nil, fmt.Errorf("receive from the kernel: %w", err)
 		}
 	}
 }
 
-func (s *talk) wait() error {
-	ready, err := unix.Poll([]unix.PollFd{{Fd: int32(s.socket.GetFd()), Events: unix.POLLIN}}, answerWait)
-	if err == nil && ready == 0 {
-		return unix.ETIMEDOUT
-	}
-	if errors.Is(err, unix.EINTR) {
-		return nil
-	}
-	return err
-}
-
-// sortAnswers puts the messages of a datagram where they belong and returns how many of the answers are now complete. Who asks
-// for data asks for no acknowledgement beside it. Answers to a call that was broken off are passed over.
-func sortAnswers(datagram []byte, first uint32, answers []answer) (complete int) {
-	for len(datagram) >= unix.SizeofNlMsghdr {
-		size := int(binary.NativeEndian.Uint32(datagram))
-		if size < unix.SizeofNlMsghdr || size > len(datagram) {
-			return complete
+// sortAnswers puts the messages of a datagram where they belong and returns how many of the answers are now complete. An answer is
+// data, or an acknowledgement where one was asked for, before which there may be data too. Answers to a call that was
+// broken off are passed over.
+func sortAnswers(datagram []byte, first uint32, messages []*nl.NetlinkRequest, answers []answer) (complete int) {
+	for head, body := range inMessages(datagram) {
+		i := head.Seq - first
+		if i >= uint32(len(answers)) {
+			continue
 		}
-		kind, seq := binary.NativeEndian.Uint16(datagram[4:]), binary.NativeEndian.Uint32(datagram[8:])
-		body := datagram[unix.SizeofNlMsghdr:size]
-		if i := seq - first; i < uint32(len(answers)) {
-			answers[i] = readAnswer(kind, body)
+		said := readAnswer(head.Type, body)
+		if said.data != nil {
+			answers[i].data = said.data
+		}
+		answers[i].err = said.err
+		if head.Type == unix.NLMSG_ERROR || messages[i].Flags&unix.NLM_F_ACK == 0 {
 			complete++
 		}
-		datagram = datagram[min(nlAlign(size), len(datagram)):]
 	}
 	return complete
+}
+
+// inMessages are the messages of a datagram, up to one that is cut off.
+func inMessages(datagram []byte) iter.Seq2[unix.NlMsghdr, []byte] {
+	return func(yield func(unix.NlMsghdr, []byte) bool) {
+		for rest := datagram; len(rest) >= unix.SizeofNlMsghdr; {
+			head := unix.NlMsghdr{
+				Len: binary.NativeEndian.Uint32(rest), Type: binary.NativeEndian.Uint16(rest[4:]),
+				Flags: binary.NativeEndian.Uint16(rest[6:]), Seq: binary.NativeEndian.Uint32(rest[8:]),
+			}
+			if head.Len < unix.SizeofNlMsghdr || int(head.Len) > len(rest) || !yield(head, rest[unix.SizeofNlMsghdr:head.Len]) {
+				return
+			}
+			rest = rest[min(nlAlign(int(head.Len)), len(rest)):]
+		}
+	}
 }
 
 func readAnswer(kind uint16, body []byte) answer {

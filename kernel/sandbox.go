@@ -155,3 +155,9 @@ func inside(k Kernel, netns string, f func(Netns) error) error {
 	}
 	return errors.Join(f(n), n.Close())
 }
+
+// AddVeth makes a pair whose first end needs no looking at.
+func AddVeth(n Netns, v Veth) error {
+	_, err := n.AddVeth(v)
+	return err
+}

@@ -41,7 +41,7 @@ func (l *Lab) plugIn(n *Node) error {
 	}
 	bridge, err := hub.Link(switchName)
 	if err == nil {
-		err = hub.AddVeth(kernel.Veth{
+		err = kernel.AddVeth(hub, kernel.Veth{
 			Name: n.Name, MAC: kernel.RandomMAC(), Peer: uplinkName, PeerMAC: kernel.RandomMAC(), PeerNetns: node,
 			Master: bridge.Index, Up: true,
 		})

@@ -348,7 +348,7 @@ func TestAddRefuses(t *testing.T) {
 		text    string
 	}{
 		{"a bridge name that is another link", func(t *testing.T, w *world, p *pod) {
-			must(t, w.host(t).AddVeth(kernel.Veth{Name: "br0", MAC: kernel.RandomMAC(), Peer: "x", PeerMAC: kernel.RandomMAC()}))
+			must(t, kernel.AddVeth(w.host(t), kernel.Veth{Name: "br0", MAC: kernel.RandomMAC(), Peer: "x", PeerMAC: kernel.RandomMAC()}))
 		}, types.ErrInvalidNetworkConfig, `"br0"`},
 		{"a namespace that is none", func(t *testing.T, w *world, p *pod) { p.netns = t.TempDir() }, types.ErrInvalidNetNS, "CNI_NETNS"},
 		{"an address on the bridge", func(t *testing.T, w *world, p *pod) {
@@ -404,7 +404,7 @@ func TestUsersBridge(t *testing.T) {
 				p := pod{id: "c1", netns: w.Netns(t), config: conf("")}
 				w.add(t, p)
 				br, err := h.Link("br0")
-				must(t, err, h.AddVeth(kernel.Veth{
+				must(t, err, kernel.AddVeth(h, kernel.Veth{
 					Name: "up0", MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, Peer: "up1", PeerMAC: kernel.RandomMAC(), Master: br.Index,
 				}))
 				w.del(t, p)
@@ -650,7 +650,7 @@ func TestLeftovers(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		h := w.host(t)
 		p := pod{id: "c1", netns: w.Netns(t), config: conf("")}
-		must(t, h.AddVeth(kernel.Veth{Name: p.hostLink(), MAC: kernel.RandomMAC(), Peer: "x", PeerMAC: kernel.RandomMAC()}),
+		must(t, kernel.AddVeth(h, kernel.Veth{Name: p.hostLink(), MAC: kernel.RandomMAC(), Peer: "x", PeerMAC: kernel.RandomMAC()}),
 			h.AddBridge(kernel.Bridge{Name: kernel.TemporaryName("br0")}))
 		w.add(t, p)
 		w.del(t, p)
@@ -750,7 +750,7 @@ func TestVLANMissing(t *testing.T) {
 func TestAdopted(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		p := pod{id: "c1", netns: w.Netns(t), config: conf("")}
-		must(t, w.host(t).AddVeth(kernel.Veth{
+		must(t, kernel.AddVeth(w.host(t), kernel.Veth{
 			Name: "veth12345678", MAC: kernel.RandomMAC(), Peer: "eth0", PeerMAC: kernel.RandomMAC(), PeerNetns: w.open(t, p.netns),
 		}))
 		w.del(t, p)

@@ -168,7 +168,7 @@ func (a *attachment) ensureGatewayLink(u *undo) (kernel.Link, error) {
 
 func (a *attachment) addGatewayLink(name string, u *undo) error {
 	port := gatewayPort(name)
-	err := a.host.AddVeth(kernel.Veth{
+	err := kernel.AddVeth(a.host, kernel.Veth{
 		Name: port, MAC: kernel.RandomMAC(), Peer: name, PeerMAC: kernel.RandomMAC(), MTU: a.bridgeLink.MTU, Queues: queues,
 		Master: a.bridgeLink.Index, Up: true,
 	})

@@ -35,12 +35,9 @@ func (a *attachment) connect(u *undo) error {
 	return a.readLinks()
 }
 
-// readLinks asks for the host end, which says all of the other that is not known. The MAC of a user's bridge may have become
+// readLinks reads the pod's end off the host's, which says all of it that is not known. The MAC of a user's bridge may have become
 // that of the new port; Braid's own keep theirs.
 func (a *attachment) readLinks() (err error) {
-	if a.hostLink, err = a.host.Link(a.owner.Link); err != nil {
-		return err
-	}
 	a.podLink = kernel.Link{
 		Index: a.hostLink.Peer, Name: a.request.IfName, Kind: "veth", MTU: a.hostLink.MTU, MAC: a.mac, Peer: a.hostLink.Index,
 	}
@@ -134,8 +131,8 @@ func (a *attachment) addVeth() error {
 		MTU: a.mtu, Queues: queues, Master: a.bridgeLink.Index, Up: true,
 		Alias: kernel.Alias(a.request.Alias), AltName: kernel.NetworkAltName(a.owner.Link, a.network),
 	}
-	err := a.host.AddVeth(veth)
-	if !errors.Is(err, fs.ErrExist) {
+	var err error
+	if a.hostLink, err = a.host.AddVeth(veth); !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	if _, taken := a.pod.Link(a.request.IfName); taken == nil {
@@ -147,7 +144,8 @@ func (a *attachment) addVeth() error {
 	if err := a.host.DelLink(veth.Name); err != nil {
 		return err
 	}
-	return a.host.AddVeth(veth)
+	a.hostLink, err = a.host.AddVeth(veth)
+	return err
 }
 
 // setPort sets the port, before the pod's end is up and can send.

@@ -33,7 +33,7 @@ func (w *world) outside(t *testing.T) string {
 	t.Helper()
 	path := w.Netns(t)
 	h, out := w.host(t), w.open(t, path)
-	must(t, h.AddVeth(kernel.Veth{
+	must(t, kernel.AddVeth(h, kernel.Veth{
 		Name: "uplink", MAC: kernel.RandomMAC(), Peer: "eth0", PeerMAC: kernel.RandomMAC(), PeerNetns: out, Up: true,
 	}))
 	host, eth0 := index(h, "uplink"), index(out, "eth0")
