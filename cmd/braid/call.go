@@ -11,7 +11,8 @@ const (
 	// redial is the pause between two tries to reach an agent that is away.
 	redial = 50 * time.Millisecond
 	// answerWithin bounds a call that the agent took: kubelet gives up on a sandbox after four minutes.
-	answerWithin = 4 * time.Minute
+	answerWithin  = answerSeconds * time.Second
+	answerSeconds = 4 * 60
 )
 
 // call reaches the agent before the deadline, trying again while nobody listens, and waits for its answer. A call that

@@ -25,7 +25,7 @@ const (
 	readyFor = 60 * time.Second
 )
 
-// errBrokenOff is what becomes of a call that must not be made twice.
+// errBrokenOff is what becomes of a call that is not made twice.
 var errBrokenOff = errors.New("the connection to the agent broke off, which may have carried the call out")
 
 // A door is one call of the plugin.
@@ -61,7 +61,7 @@ func (d door) forward(r *wire.Request) int {
 	if err != nil {
 		return d.fail(r.Refuse(codeConfig, err.Error(), ""))
 	}
-	answer, err := d.ask(r, time.Now().Add(patience))
+	answer, err := d.ask(r, d.began.Add(patience))
 	if err != nil {
 		return d.fail(r.Refuse(codeTryLater, "the Braid agent on this node did not answer; is braidd running?", err.Error()))
 	}
@@ -69,7 +69,7 @@ func (d door) forward(r *wire.Request) int {
 }
 
 func (d door) ask(r *wire.Request, deadline time.Time) (*wire.Response, error) {
-	if d.broken && r.Command == "ADD" {
+	if d.broken && (r.Command == "ADD" || time.Now().After(deadline)) {
 		return nil, errBrokenOff
 	}
 	return call(d.socket(), r, deadline)

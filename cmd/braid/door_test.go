@@ -32,7 +32,7 @@ func env(socket string, change map[string]string) func(string) string {
 
 func knock(env func(string) string, stdin string) (status int, stdout string) {
 	var out bytes.Buffer
-	d := door{program: "braid", getenv: env, stdin: strings.NewReader(stdin), stdout: &out}
+	d := door{began: time.Now(), program: "braid", getenv: env, stdin: strings.NewReader(stdin), stdout: &out}
 	return d.run(), out.String()
 }
 

@@ -11,7 +11,7 @@ import (
 
 func main() {
 	d := door{
-		began:   time.Now(),
+		began:   handed.start(time.Now()),
 		program: filepath.Base(os.Args[0]),
 		getenv:  os.Getenv,
 		stdin:   handed.rest(os.Stdin),
