@@ -19,6 +19,8 @@ import (
 	"github.com/braid-cni/braid/delegate"
 	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/memo"
+	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/store"
 	"github.com/braid-cni/braid/wire"
 )
@@ -48,7 +50,9 @@ type Agent struct {
 	// removeLater hands a failed DEL to the Remover; nil without one.
 	removeLater func(key string)
 
-	configs   ipam.Memo[configured]
+	configs   memo.Memo[configured]
+	versions  memo.Memo[string]
+	known     netattach.Known
 	locks     containerLocks
 	readiness readiness
 	// gc is held for writing by GC, which must not run beside an ADD or DEL (CNI spec 1.1, GC).
@@ -87,7 +91,7 @@ func (a *Agent) survive(ctx context.Context, r *wire.Request) (output []byte, er
 }
 
 func (a *Agent) dispatch(ctx context.Context, r *wire.Request) ([]byte, error) {
-	if err := check(r); err != nil {
+	if err := a.admit(r); err != nil {
 		return nil, err
 	}
 	if answer := a.questions()[r.Command]; answer != nil {
@@ -129,15 +133,15 @@ func (a *Agent) carryOut(ctx context.Context, r *wire.Request) ([]byte, error) {
 	return nil, invalid(types.ErrInvalidEnvironmentVariables, fmt.Sprintf("CNI_COMMAND=%q is not a command", r.Command))
 }
 
-// check refuses what could not be a call of this version, before anything of it is used.
-func check(r *wire.Request) error {
+// admit refuses what could not be a call of this version, before anything of it is used.
+func (a *Agent) admit(r *wire.Request) error {
 	if r.Version != wire.Version && r.Version != wire.Version-1 {
 		return fmt.Errorf("the braid binary speaks version %d of the agent's protocol, this agent %d: update the older one", r.Version, wire.Version)
 	}
 	if slices.Contains(wire.Questions(), r.Command) {
 		return nil
 	}
-	version, err := decodeVersion(r.Config)
+	version, err := a.versions.Of(r.Config, func() (string, error) { return decodeVersion(r.Config) })
 	if err != nil {
 		return types.NewError(types.ErrDecodingFailure, "the network configuration is not JSON", "")
 	}

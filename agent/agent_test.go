@@ -435,7 +435,7 @@ func TestBadCallsAreRefused(t *testing.T) {
 func TestVersionsOfTheDoor(t *testing.T) {
 	for version := range wire.Version + 3 {
 		r := &wire.Request{Version: version, Command: "STATUS", Config: []byte(`{"cniVersion":"1.1.0"}`)}
-		err := check(r)
+		err := new(Agent).admit(r)
 		if known := version == wire.Version || version == wire.Version-1; known != (err == nil) {
 			t.Errorf("version %d: %v", version, err)
 		}

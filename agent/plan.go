@@ -50,7 +50,7 @@ func (a *Agent) defaultNetwork(ctx context.Context, config netattach.Config, wit
 // planWithin tries again for that long while a configuration file is not there or not whole, or the readiness indicator of
 // the default network is not there.
 func (a *Agent) planWithin(ctx context.Context, in netattach.Input, within time.Duration) (*netattach.Plan, error) {
-	in.Builtin = a.Delegator.Builtin()
+	in.Builtin, in.Known = a.Delegator.Builtin(), &a.known
 	deadline := time.Now().Add(within)
 	for {
 		if err := a.gather(ctx, &in); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/braid-cni/braid/ipam"
+	"github.com/braid-cni/braid/memo"
 	"github.com/braid-cni/braid/plugins/plugin"
 	"github.com/braid-cni/braid/store"
 	"github.com/braid-cni/braid/trace"
@@ -46,19 +47,19 @@ type Options struct {
 	Observe func(command, network, plugin string, err error, took time.Duration)
 
 	// soles are the configurations of chains of one plugin that is built in, by that of the chain.
-	soles *ipam.Memo[[]byte]
+	soles *memo.Memo[[]byte]
 }
 
 // A Delegator carries plans out. Its methods may be called from many goroutines, never twice at once for one container.
 type Delegator struct {
 	o       Options
 	builtin []string
-	lists   ipam.Memo[*libcni.NetworkConfigList]
+	lists   memo.Memo[*libcni.NetworkConfigList]
 }
 
 // New returns a Delegator.
 func New(o Options) *Delegator {
-	o.soles = new(ipam.Memo[[]byte])
+	o.soles = new(memo.Memo[[]byte])
 	return &Delegator{o: o, builtin: slices.Sorted(maps.Keys(o.Builtins))}
 }
 

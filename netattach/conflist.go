@@ -16,6 +16,22 @@ import (
 type confList struct {
 	top     object
 	plugins []object
+
+	// capable and encoded are what capabilities and encode return, once it is settled.
+	capable []string
+	encoded []byte
+}
+
+// settle is called when the list will not change any more.
+func (l *confList) settle() { l.capable, l.encoded = l.capabilities(), l.encode() }
+
+// clone is a list that may be changed.
+func (l *confList) clone() *confList {
+	c := &confList{top: maps.Clone(l.top)}
+	for _, p := range l.plugins {
+		c.plugins = append(c.plugins, maps.Clone(p))
+	}
+	return c
 }
 
 // parseConfList reads a list, or a single configuration, which becomes a list of one as libcni does it: with name and
@@ -79,6 +95,9 @@ func (l *confList) setDefaults(name, cniVersion string) {
 
 // capabilities are those that at least one plugin of the chain declares, sorted.
 func (l *confList) capabilities() []string {
+	if l.encoded != nil {
+		return l.capable
+	}
 	all := map[string]bool{}
 	for _, p := range l.plugins {
 		var declared map[string]bool
@@ -160,6 +179,9 @@ func (o object) checkSpelling(r report, guarded ...string) {
 
 // encode returns the list in compact form with sorted keys.
 func (l *confList) encode() []byte {
+	if l.encoded != nil {
+		return l.encoded
+	}
 	plugins, _ := json.Marshal(l.plugins) // cannot fail: every value was read as JSON
 	top := maps.Clone(l.top)
 	top["plugins"] = plugins

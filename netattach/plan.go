@@ -26,6 +26,8 @@ type Input struct {
 	Builtin []string
 	// Disk is what References' paths hold.
 	Disk Disk
+	// Known is what earlier plans have found out about configurations; nil where there were none.
+	Known *Known
 	// IfName is CNI_IFNAME, the interface of the default network ("eth0" for verbs that have none); Args is CNI_ARGS.
 	IfName, Args string
 
@@ -111,7 +113,9 @@ func (in *Input) attach(w *want, args [][2]string, warnings *[]string) Attachmen
 	if l == nil {
 		return a
 	}
-	l.check(w.at)
+	if w.pick != nil && w.pick.CNIArgs != nil || a.ResourceName != "" {
+		l = l.clone()
+	}
 	a.Default, a.CNIName, a.Capabilities = w.first, l.name(), l.capabilities()
 	if a.Network == "" {
 		a.Network = a.CNIName

@@ -8,12 +8,12 @@ import (
 // defaultCNIVersion is what a configuration without cniVersion is (CNI spec; libcni's version.ParseVersion).
 const defaultCNIVersion = "0.1.0"
 
-// resolve finds the configuration of a network (clauses 2, 3, 6). Mistakes go to the want's report; the list is nil
-// when nothing can be said about it.
+// resolve finds the configuration of a network (clauses 2, 3, 6), checked. Mistakes go to the want's report; the list is nil
+// when nothing can be said about it, and not to be changed.
 func (in *Input) resolve(w *want, warnings *[]string) (Attachment, *confList) {
 	switch s := w.source; {
 	case s.Inline != nil:
-		return Attachment{}, in.fromInline(w)
+		return Attachment{}, in.settled(w, s.Inline, warnings, func() *confList { return in.fromInline(w) })
 	case s.Path != "":
 		return Attachment{}, in.fromDisk(w, func() (*confList, error) { return in.Disk.at(s.Path) })
 	case s.Name != "" && in.NADs[in.key(s)] == nil:
@@ -35,7 +35,8 @@ func (in *Input) resolve(w *want, warnings *[]string) (Attachment, *confList) {
 		}
 		return a, in.fromDisk(w, func() (*confList, error) { return in.Disk.byName(in.Config.ConfDir, key.Name) })
 	}
-	return a, in.fromNAD(w, key, nad.Spec.Config, warnings)
+	w.at = w.at.in("spec.config")
+	return a, in.settled(w, []byte(nad.Spec.Config), warnings, func() *confList { return in.fromNAD(w, key, nad.Spec.Config, warnings) })
 }
 
 // fromInline takes the administrator's configuration. The default network may do without name and cniVersion, which
@@ -74,6 +75,7 @@ func (in *Input) fromDisk(w *want, find func() (*confList, error)) *confList {
 		return nil
 	}
 	l.setDefaults("", defaultCNIVersion)
+	l.check(w.at)
 	return l
 }
 
@@ -81,8 +83,7 @@ func (in *Input) fromDisk(w *want, find func() (*confList, error)) *confList {
 // beneath Config.PathsAllow, nothing may be written so that two programs read it differently, and nothing that would
 // harm a terminal: plugins repeat parts of it in results and errors.
 func (in *Input) fromNAD(w *want, key Key, config string, warnings *[]string) *confList {
-	r := w.at.in("spec.config")
-	w.at = r
+	r := w.at
 	if len(config) > maxSpecConfig {
 		r.add("has %d bytes: at most %d are read", len(config), maxSpecConfig)
 		return nil

@@ -35,53 +35,63 @@ func ReadCall(program string, getenv func(string) string, stdin io.Reader) (*Req
 	if r.Command == "VERSION" {
 		return r, nil
 	}
-	version, code, err := parse(config)
+	c, code, err := parse(config)
 	if err != nil {
-		return nil, refuse(version, code, "read the network configuration from stdin", err.Error())
+		return nil, refuse(c.CNIVersion, code, "read the network configuration from stdin", err.Error())
 	}
-	if _, err := r.Timeout(); err != nil {
-		return nil, refuse(version, codeConfig, err.Error(), "")
+	if _, err := c.timeout(); err != nil {
+		return nil, refuse(c.CNIVersion, codeConfig, err.Error(), "")
 	}
 	if missing := r.missing(); len(missing) > 0 {
-		return nil, refuse(version, codeEnvironment, "required environment variables are missing or wrong", strings.Join(missing, ", "))
+		return nil, refuse(c.CNIVersion, codeEnvironment, "required environment variables are missing or wrong", strings.Join(missing, ", "))
 	}
 	return r, nil
 }
 
+// A configuration is what the door itself wants to know of one.
+type configuration struct {
+	CNIVersion string          `json:"cniVersion"`
+	Timeout    json.RawMessage `json:"timeout"`
+}
+
 // parse checks what must hold of every configuration, and returns the CNI code of what does not.
-func parse(config []byte) (version string, code uint, err error) {
-	var c struct {
-		CNIVersion string `json:"cniVersion"`
-	}
+func parse(config []byte) (c configuration, code uint, err error) {
 	if len(config) > MaxConfig {
-		return "", codeConfig, fmt.Errorf("it is larger than %d bytes", MaxConfig)
+		return c, codeConfig, fmt.Errorf("it is larger than %d bytes", MaxConfig)
 	}
 	if len(config) == 0 {
-		return "", codeDecode, errors.New("it is empty")
+		return c, codeDecode, errors.New("it is empty")
 	}
 	if err := json.Unmarshal(config, &c); err != nil {
-		return "", codeDecode, fmt.Errorf("it is not a JSON object of a CNI configuration: %w", err)
+		return c, codeDecode, fmt.Errorf("it is not a JSON object of a CNI configuration: %w", err)
 	}
-	return c.CNIVersion, 0, nil
+	return c, 0, nil
 }
 
 // defaultTimeout is how long a call waits for the agent when the configuration does not say.
 const defaultTimeout = 60 * time.Second
 
-// Timeout is how long the call waits for the agent: all that the door itself wants to know of the network configuration.
+// Timeout is how long the call waits for the agent.
 func (r *Request) Timeout() (time.Duration, error) {
-	var c struct {
-		Timeout string `json:"timeout"`
-	}
-	if err := json.Unmarshal(r.Config, &c); err != nil {
+	c, _, err := parse(r.Config)
+	if err != nil {
 		return 0, fmt.Errorf("read timeout: %w", err)
 	}
-	if c.Timeout == "" {
+	return c.timeout()
+}
+
+func (c configuration) timeout() (time.Duration, error) {
+	var text string
+	if len(c.Timeout) == 0 {
 		return defaultTimeout, nil
 	}
-	t, err := time.ParseDuration(c.Timeout)
-	if err != nil || t <= 0 {
-		return 0, fmt.Errorf("timeout %q is not a duration such as \"60s\"", c.Timeout)
+	err := json.Unmarshal(c.Timeout, &text)
+	if err == nil && text == "" {
+		return defaultTimeout, nil
+	}
+	t, durationErr := time.ParseDuration(text)
+	if err != nil || durationErr != nil || t <= 0 {
+		return 0, fmt.Errorf("timeout %.64s is not a duration such as \"60s\"", c.Timeout)
 	}
 	return t, nil
 }
@@ -117,8 +127,8 @@ func refuse(version string, code uint, msg, details string) *Error {
 
 // Refuse is an error that answers a call.
 func (r *Request) Refuse(code uint, msg, details string) *Error {
-	version, _, _ := parse(r.Config)
-	return refuse(version, code, msg, details)
+	c, _, _ := parse(r.Config)
+	return refuse(c.CNIVersion, code, msg, details)
 }
 
 // Versions answers VERSION.
@@ -129,9 +139,9 @@ type Versions struct {
 
 // Versions returns the answer to VERSION, in the version asked for where the configuration names one.
 func (r *Request) Versions() Versions {
-	version, _, err := parse(r.Config)
-	if err != nil || version == "" {
-		version = Latest
+	c, _, err := parse(r.Config)
+	if err != nil || c.CNIVersion == "" {
+		c.CNIVersion = Latest
 	}
-	return Versions{CNIVersion: version, SupportedVersions: CNIVersions()}
+	return Versions{CNIVersion: c.CNIVersion, SupportedVersions: CNIVersions()}
 }

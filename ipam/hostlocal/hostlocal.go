@@ -18,6 +18,7 @@ import (
 	"github.com/containernetworking/cni/pkg/utils"
 
 	"github.com/braid-cni/braid/ipam"
+	"github.com/braid-cni/braid/memo"
 )
 
 // lockWait bounds the wait for a folder's lock when Options says nothing.
@@ -37,7 +38,7 @@ type Options struct {
 // A Driver leases addresses in the folders of one host. It is safe for use from many goroutines.
 type Driver struct {
 	options Options
-	configs ipam.Memo[*config]
+	configs memo.Memo[*config]
 
 	mu       sync.Mutex
 	networks map[string]*network

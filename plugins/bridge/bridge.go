@@ -14,6 +14,7 @@ import (
 
 	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/memo"
 	"github.com/braid-cni/braid/plugins/plugin"
 	"github.com/braid-cni/braid/trace"
 )
@@ -24,7 +25,7 @@ type Plugin struct {
 	drivers ipam.Drivers
 	locks   locks
 	ports   ports
-	configs ipam.Memo[config]
+	configs memo.Memo[config]
 }
 
 var _ plugin.Plugin = (*Plugin)(nil)

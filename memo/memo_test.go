@@ -1,4 +1,4 @@
-package ipam
+package memo
 
 import (
 	"errors"
@@ -31,11 +31,11 @@ func TestMemo(t *testing.T) {
 
 func TestMemoIsBounded(t *testing.T) {
 	var memo Memo[int]
-	for i := range 3 * memoSize {
+	for i := range 3 * size {
 		if got, err := memo.Of(fmt.Append(nil, i), func() (int, error) { return i, nil }); got != i || err != nil {
 			t.Fatalf("%d: got %d, %v", i, got, err)
 		}
-		if len(memo.made) > memoSize {
+		if len(memo.made) > size {
 			t.Fatalf("%d are remembered", len(memo.made))
 		}
 	}

@@ -1,9 +1,10 @@
-package ipam
+// Package memo remembers what was made of configurations.
+package memo
 
 import "sync"
 
-// memoSize bounds what a Memo remembers.
-const memoSize = 256
+// size bounds what a Memo remembers.
+const size = 256
 
 // A Memo remembers what was made of a configuration: the same one comes with every pod of a network. It may be used by many
 // goroutines. The zero value remembers nothing yet.
@@ -32,7 +33,7 @@ func (m *Memo[T]) Of(config []byte, make func() (T, error)) (T, error) {
 func (m *Memo[T]) remember(config []byte, fresh T) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.made == nil || len(m.made) == memoSize {
+	if m.made == nil || len(m.made) == size {
 		m.made = make(map[string]T)
 	}
 	m.made[string(config)] = fresh
