@@ -25,8 +25,11 @@ func call(path string, r *wire.Request, deadline time.Time) (*wire.Response, err
 			return nil, err
 		}
 		answer, err := converse(conn, r, time.Now().Add(answerWithin))
-		if err == nil || r.Command == "ADD" || time.Now().After(deadline) {
-			return answer, err
+		if err == nil {
+			return answer, nil
+		}
+		if r.Command == "ADD" || time.Now().After(deadline) {
+			return nil, fmt.Errorf("%w: %w", errBrokenOff, err)
 		}
 		time.Sleep(redial)
 	}

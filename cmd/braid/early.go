@@ -19,6 +19,7 @@ import (
 // early is called with the stack that the kernel made: the number of arguments, the arguments, 0, the environment, 0. It
 // returns if main is to go on.
 //
+//lint:ignore U1000 the assembly calls it
 //go:nosplit
 //go:norace
 func early(stack unsafe.Pointer) {

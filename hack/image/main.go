@@ -51,7 +51,7 @@ func image(ctx context.Context, name, architecture, file string) (digest string,
 	if err := os.MkdirAll(programs, 0o755); err != nil {
 		return "", fmt.Errorf("make a folder for the programs: %w", err)
 	}
-	if err := build(ctx, architecture, programs); err != nil {
+	if err := build(ctx, architecture, programs, "./cmd/..."); err != nil {
 		return "", err
 	}
 	img := archive.Image{Name: name, Architecture: architecture, Entrypoint: []string{"/bin/braidd"}}
@@ -62,8 +62,9 @@ func image(ctx context.Context, name, architecture, file string) (digest string,
 }
 
 // build makes static programs that name no folder of this machine.
-func build(ctx context.Context, architecture, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w", "-ldflags=./cmd/braid=-s -w -E _braid_entry", "-o", dir+"/", "./cmd/...")
+func build(ctx context.Context, architecture, dir, packages string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w",
+		"-ldflags=./cmd/braid=-s -w -E _braid_entry", "-o", dir+"/", packages)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture,
 		// The version comes from git, whoever's checkout it is.
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
