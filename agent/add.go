@@ -18,6 +18,7 @@ import (
 	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/netattach"
 	"github.com/braid-cni/braid/store"
+	"github.com/braid-cni/braid/together"
 	"github.com/braid-cni/braid/trace"
 	"github.com/braid-cni/braid/wire"
 )
@@ -138,7 +139,7 @@ func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Co
 func (a *Agent) intend(c *store.Container) (leave func(), err error) {
 	var refused error
 	leave = func() {}
-	err = meanwhile(func() error { return a.Store.Intend(c) }, func() {
+	together.Do(func() { err = a.Store.Intend(c) }, func() {
 		// What is wrong with it, free says.
 		if sandbox, err := a.Kernel.Open(c.Netns); err == nil {
 			leave = func() { _ = sandbox.Close() }
@@ -149,21 +150,6 @@ func (a *Agent) intend(c *store.Container) (leave func(), err error) {
 		err = a.Store.Forget(c.Key())
 	}
 	return leave, errors.Join(refused, err)
-}
-
-// meanwhile does something else while the disk works, and returns when both are done. A panic of either is one of the caller's.
-func meanwhile(disk func() error, other func()) error {
-	broken := make(chan any, 1)
-	go func() {
-		defer func() { broken <- recover() }()
-		other()
-	}()
-	defer func() {
-		if why := <-broken; why != nil {
-			panic(why)
-		}
-	}()
-	return disk()
 }
 
 func (a *Agent) forgetIf(undone bool, c *store.Container, cause error) error {
@@ -186,9 +172,9 @@ func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netat
 		}
 		c.Status = string(status)
 	}
-	var unsettled error
-	err := meanwhile(func() error { return a.Store.Commit(c) }, func() { unsettled = settle(ctx) })
-	if err := errors.Join(err, unsettled); err != nil {
+	var unwritten, unsettled error
+	together.Do(func() { unwritten = a.Store.Commit(c) }, func() { unsettled = settle(ctx) })
+	if err := errors.Join(unwritten, unsettled); err != nil {
 		return err
 	}
 	if config.StatusPublish == netattach.StatusSync {

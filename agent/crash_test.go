@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,8 +11,10 @@ import (
 	"sync"
 	"testing"
 
+	current "github.com/containernetworking/cni/pkg/types/100"
 	"golang.org/x/sys/unix"
 
+	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/kernel/kerneltest"
 	"github.com/braid-cni/braid/store"
 )
@@ -177,6 +180,7 @@ type killer struct {
 	left   int
 	died   chan string
 	buried chan struct{}
+	acts   sync.WaitGroup
 }
 
 func (k *killer) at(point string) {
@@ -190,6 +194,28 @@ func (k *killer) at(point string) {
 	}
 }
 
+// A mortal is an IPAM driver of the one who dies, which takes addresses while another thread makes links: what it has begun
+// then was done just before, and it begins nothing more.
+type mortal struct {
+	ipam.Driver
+	killer *killer
+}
+
+func (m mortal) Add(ctx context.Context, r *ipam.Request) (*current.Result, error) {
+	m.killer.mu.Lock()
+	dead := m.killer.left <= 0
+	if !dead {
+		m.killer.acts.Add(1)
+		defer m.killer.acts.Done()
+	}
+	m.killer.mu.Unlock()
+	if dead {
+		<-m.killer.buried
+		return nil, errors.New("dead")
+	}
+	return m.Driver.Add(ctx, r)
+}
+
 // dieAt lets the agent die in a call, and starts another on the same disk and kernel. It says at which point; at none when
 // the call came to its end.
 func (n *node) dieAt(t *testing.T, step int, command, netns string) (point string) {
@@ -197,6 +223,7 @@ func (n *node) dieAt(t *testing.T, step int, command, netns string) (point strin
 	k := &killer{left: step, died: make(chan string), buried: make(chan struct{})}
 	n.start(t, k.at)
 	n.world.Hook(k.at)
+	n.Drivers["host-local"] = mortal{n.Drivers["host-local"], k}
 	victim, answered := n.Agent, make(chan struct{})
 	go func() {
 		defer close(answered)
@@ -208,6 +235,7 @@ func (n *node) dieAt(t *testing.T, step int, command, netns string) (point strin
 	})
 	select {
 	case point = <-k.died:
+		k.acts.Wait()
 	case <-answered:
 	}
 	n.world.Hook(nil)

@@ -61,6 +61,12 @@ func (d *drivers) Driver(typ string) (Driver, error) {
 	return &executed{typ: typ, exec: d.exec}, nil
 }
 
+// Executed says whether a driver executes a binary. That one may want to see the pod's interface, as dhcp does.
+func Executed(d Driver) bool {
+	_, executed := d.(*executed)
+	return executed
+}
+
 // names lists the built-in types for an error message.
 func (d *drivers) names() string {
 	return strings.Join(slices.Sorted(maps.Keys(d.builtin)), ", ")

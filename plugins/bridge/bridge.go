@@ -54,15 +54,7 @@ func (p *Plugin) Add(ctx context.Context, r *plugin.Request) (result *current.Re
 	defer u.run(&err)
 	steps := trace.From(ctx)
 	steps.Step("read the configuration")
-	if err := a.connect(&u); err != nil {
-		return nil, err
-	}
-	steps.Step("make the veth")
-	if err := a.setPort(&u); err != nil {
-		return nil, err
-	}
-	steps.Step("set the port")
-	if err := a.takeAddresses(ctx, &u); err != nil {
+	if err := a.connectAndLease(ctx, &u); err != nil {
 		return nil, err
 	}
 	steps.Step("take addresses from " + a.ipam)
@@ -131,6 +123,8 @@ type attachment struct {
 	// gatewayVLAN is the VLAN's link on the host, if there is one.
 	gatewayVLAN *kernel.Link
 	result      *current.Result
+	// leased says that the IPAM driver gave addresses.
+	leased bool
 }
 
 func (p *Plugin) open(c *config, r *plugin.Request) (*attachment, error) {

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/braid-cni/braid/kernel"
+	"github.com/braid-cni/braid/trace"
 )
 
 // queues is how many a veth uses when nobody says how many (veth.c since Linux 5.16). Left to itself the kernel makes as many as
@@ -17,8 +19,21 @@ const queues = 1
 // makeTries bounds how often the bridge is looked for again because another process makes it at the same time.
 const makeTries = 3
 
-// connect makes bridge and veth under one lock, so that the bridge does not go in between.
-func (a *attachment) connect(u *undo) error {
+// connect makes the veth and sets its port.
+func (a *attachment) connect(ctx context.Context, u *undo) error {
+	if err := a.makeLinks(u); err != nil {
+		return err
+	}
+	trace.From(ctx).Step("make the veth")
+	if err := a.setPort(u); err != nil {
+		return err
+	}
+	trace.From(ctx).Step("set the port")
+	return nil
+}
+
+// makeLinks makes bridge and veth under one lock, so that the bridge does not go in between.
+func (a *attachment) makeLinks(u *undo) error {
 	defer a.locks.lock(a.bridge)()
 	u.push(func() error { return a.removeIfEmpty(a.bridge) })
 	if err := a.ensureBridge(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/braid-cni/braid/ipam"
 	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/plugins/plugin"
+	"github.com/braid-cni/braid/together"
 )
 
 // Limits on waiting: for the bridge port to pass packets, and for IPv6 duplicate address detection.
@@ -23,20 +24,47 @@ const (
 	settleTimeout  = 5 * time.Second
 )
 
-// takeAddresses asks the IPAM driver and completes its answer: gateways, default routes, interface indexes.
-func (a *attachment) takeAddresses(ctx context.Context, u *undo) error {
-	if a.ipam == "" {
-		return nil
-	}
-	driver, err := a.drivers.Driver(a.ipam)
+// connectAndLease makes the veth and takes addresses, both at the same time unless the IPAM driver may want to see the veth. What
+// fails later takes the veth away first: an address is free when nothing has it any more.
+func (a *attachment) connectAndLease(ctx context.Context, u *undo) error {
+	driver, err := a.driver(a.config)
 	if err != nil {
-		return fmt.Errorf("find ipam driver %q: %w", a.ipam, err)
+		return err
 	}
+	u.push(func() error { return a.giveBack(context.WithoutCancel(ctx)) })
+	if driver == nil {
+		return a.connect(ctx, u)
+	}
+	if ipam.Executed(driver) {
+		if err := a.connect(ctx, u); err != nil {
+			return err
+		}
+		return a.lease(ctx, driver)
+	}
+	var unconnected, unleased error
+	together.Do(func() { unconnected = a.connect(ctx, u) }, func() { unleased = a.lease(ctx, driver) })
+	return errors.Join(unconnected, unleased)
+}
+
+// driver is nil where there is no IPAM.
+func (p *Plugin) driver(c *config) (ipam.Driver, error) {
+	if c.ipam == "" {
+		return nil, nil
+	}
+	driver, err := p.drivers.Driver(c.ipam)
+	if err != nil {
+		return nil, fmt.Errorf("find ipam driver %q: %w", c.ipam, err)
+	}
+	return driver, nil
+}
+
+// lease asks the IPAM driver and completes its answer: gateways, default routes, interface indexes.
+func (a *attachment) lease(ctx context.Context, driver ipam.Driver) error {
 	got, err := driver.Add(ctx, ipamRequest(a.request))
 	if err != nil {
 		return fmt.Errorf("take addresses from ipam %q: %w", a.ipam, err)
 	}
-	u.push(func() error { return a.freeAddresses(context.WithoutCancel(ctx), a.config, a.request) })
+	a.leased = true
 	if len(got.IPs) == 0 {
 		return fmt.Errorf("take addresses from ipam %q: it gave none; check its configuration", a.ipam)
 	}
@@ -51,6 +79,13 @@ func (a *attachment) takeAddresses(ctx context.Context, u *undo) error {
 		a.addDefaultRoutes()
 	}
 	return nil
+}
+
+func (a *attachment) giveBack(ctx context.Context) error {
+	if !a.leased {
+		return nil
+	}
+	return a.freeAddresses(ctx, a.config, a.request)
 }
 
 // completeGateway takes the first address of the subnet for the gateway if there is to be one.
@@ -96,12 +131,9 @@ func ipamRequest(r *plugin.Request) *ipam.Request {
 }
 
 func (p *Plugin) freeAddresses(ctx context.Context, c *config, r *plugin.Request) error {
-	if c.ipam == "" {
-		return nil
-	}
-	driver, err := p.drivers.Driver(c.ipam)
-	if err != nil {
-		return fmt.Errorf("find ipam driver %q: %w", c.ipam, err)
+	driver, err := p.driver(c)
+	if driver == nil {
+		return err
 	}
 	if err := driver.Del(ctx, ipamRequest(r)); err != nil {
 		return fmt.Errorf("free addresses of ipam %q: %w", c.ipam, err)
