@@ -155,6 +155,30 @@ func TestBuildsFindTheSocket(t *testing.T) {
 	}
 }
 
+func TestBuildsHaveTheirName(t *testing.T) {
+	a := listening(t, filepath.Join(t.TempDir(), "braid.sock"), echoes)
+	for called, want := range map[string]string{
+		"braid": "braid", "/opt/cni/bin/braid-bridge": "braid-bridge", "./a/b": "b", "braid/": "braid", "a//": "a", "/": "/", "-": ".", ".": ".",
+	} {
+		v := asked(a.socket)
+		v.called = called
+		if got := a.both(t, v); len(got.heard) != 1 || got.heard[0].Program != want {
+			t.Errorf("called %q %s\nwant %q", called, show(got), want)
+		}
+	}
+}
+
+// A name that stands for an abstract socket is no file of that name.
+func TestBuildsTakeNoFileForAnAbstractSocket(t *testing.T) {
+	dir := t.TempDir()
+	name := fmt.Sprintf("@braid-door-test-%d", os.Getpid())
+	a := listening(t, filepath.Join(dir, name), echoes)
+	v := asked(name)
+	v.dir, v.stdin = dir, `{"timeout":"100ms"}`
+	got := a.both(t, v)
+	wantError(t, got.status, got.stdout, 11, "connection refused")
+}
+
 // Without a name in the environment, or with an empty one, the agent is where it is on every node.
 func TestBuildsFindTheUsualSocket(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -238,6 +262,7 @@ func TestBuildsOnBadAnswers(t *testing.T) {
 				return
 			}
 			conn.Write(bad) // the door may have seen enough
+			conn.Close()
 		})
 		t.Run(name+" to ADD", func(t *testing.T) {
 			v := asked(a.socket)
@@ -255,6 +280,22 @@ func TestBuildsOnBadAnswers(t *testing.T) {
 				t.Error(show(got))
 			}
 		})
+	}
+}
+
+// A door whose call nobody takes any more ends with an answer, and not with a signal.
+func TestBuildsOnAnAgentThatHangsUp(t *testing.T) {
+	a := listening(t, filepath.Join(t.TempDir(), "braid.sock"), echoes)
+	for command, printed := range map[string]string{"ADD": errBrokenOff.Error(), "DEL": "an answer to DEL"} {
+		v := asked(a.socket, "CNI_COMMAND="+command)
+		v.stdin = `{"a":"` + strings.Repeat("a", 1<<19) + `"}`
+		for _, b := range doors(t) {
+			a.deaf.Store(1)
+			status, stdout := v.by(t, b)
+			if heard := a.take(t, time.Time{}); status < 0 || !strings.Contains(stdout, printed) || (len(heard) == 1) != (command == "DEL") {
+				t.Errorf("%s to %s: status %d, %q, %d calls", command, b.name, status, stdout, len(heard))
+			}
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Starting the Go runtime takes five times as long as asking the agent, and every pod waits for it. A program linked with
 // -E _braid_entry begins here instead: the call is passed on as it is, the answer printed, and the process ends. Whatever is
-// not as usual (no agent, no config, another verb than these) is left to main, which then starts as if nothing had been, but
+// not as usual (no agent, too large a config, another verb than these) is left to main, which then starts as if nothing had been, but
 // for what is in handed.
 //
 // There is no runtime in this file and in raw.go: no goroutine, no heap, and a stack that does not grow. So all functions are
@@ -68,7 +68,7 @@ func (h *handover) environment(envp unsafe.Pointer) bool {
 			return false
 		}
 	}
-	return isForwarded(verb) && h.to(socket) && h.put(0) && h.filled < uint(len(h.call))-wire.MaxConfig
+	return isForwarded(verb) && h.to(socket) && h.put(0)
 }
 
 //go:nosplit
@@ -104,7 +104,7 @@ func (h *handover) to(socket *byte) bool {
 	return false
 }
 
-// stdin reads the configuration into the frame. It is false for one that main refuses.
+// stdin reads the configuration into the frame. It is false for one that is too large, there or altogether.
 //
 //go:nosplit
 //go:norace
@@ -117,7 +117,7 @@ func (h *handover) stdin() bool {
 			return false
 		}
 		if n == 0 {
-			return h.filled > h.config
+			return true
 		}
 		h.filled += uint(n)
 	}

@@ -15,8 +15,10 @@ import (
 
 func TestEarlyBuildIsEarly(t *testing.T) {
 	for _, b := range doors(t) {
-		if early := doortest.Early(t, b.path); early != (b.name == "early") {
-			t.Errorf("build %s asks the agent before the Go runtime starts: %v", b.name, early)
+		for _, command := range []string{"ADD", "DEL", "CHECK", "GC"} {
+			if early := doortest.Early(t, b.path, command); early != (b.name == "early") {
+				t.Errorf("build %s passes %s on before the Go runtime starts: %v", b.name, command, early)
+			}
 		}
 	}
 }

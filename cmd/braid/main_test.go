@@ -37,6 +37,7 @@ func TestMain(m *testing.M) {
 
 func doors(t testing.TB) []build {
 	t.Helper()
+	readSources(t)
 	builds.once.Do(func() {
 		for _, b := range []struct{ name, flags string }{{"early", "-E _braid_entry"}, {"plain", ""}} {
 			made := build{b.name, filepath.Join(builds.dir, b.name, "braid")}
@@ -50,4 +51,18 @@ func doors(t testing.TB) []build {
 		t.Fatal(builds.err)
 	}
 	return builds.all
+}
+
+// readSources has the go command know that a test is to run again when they change: not all of them is in the test's program.
+func readSources(t testing.TB) {
+	t.Helper()
+	files, err := filepath.Glob("*")
+	for _, file := range files {
+		if err == nil && (filepath.Ext(file) == ".go" || filepath.Ext(file) == ".s") {
+			_, err = os.ReadFile(file)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

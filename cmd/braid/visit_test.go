@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,8 +23,12 @@ import (
 type visit struct {
 	// program is the file name that it is executed by, braid if empty.
 	program string
-	env     []string
-	stdin   string
+	// called is the name that it is told it was called by, if not that.
+	called string
+	// dir is where it is executed, if not here.
+	dir   string
+	env   []string
+	stdin string
 	// pieces is how many pieces stdin comes in, with pauses.
 	pieces int
 	// stdout is a file to write to instead.
@@ -111,7 +116,11 @@ func (v visit) start(t testing.TB, b build, in, out *os.File) (pid int) {
 		files[v.closed] = ^uintptr(0)
 	}
 	args := append(slices.Clone(v.within), path)
-	pid, err := syscall.ForkExec(args[0], args, &syscall.ProcAttr{Env: v.env, Files: files})
+	file := args[0]
+	if v.called != "" {
+		args[0] = strings.TrimPrefix(v.called, "-")
+	}
+	pid, err := syscall.ForkExec(file, args, &syscall.ProcAttr{Env: v.env, Files: files, Dir: v.dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,11 +164,15 @@ func wait(t testing.TB, pid int) int {
 // An agent answers doors as a script says, and remembers what it heard.
 type agent struct {
 	socket string
-	// answer is what becomes of the n-th call from 0.
+	// answer is what becomes of the n-th call from 0. Then nothing more may come from the door.
 	answer func(n int, conn net.Conn, in *wire.Incoming)
+	// deaf is how many connections are closed before anything is read.
+	deaf atomic.Int32
 
-	mu    sync.Mutex
-	heard []wire.Request
+	mu      sync.Mutex
+	heard   []wire.Request
+	more    string
+	talking sync.WaitGroup
 }
 
 // listening is an agent at a socket until the test ends.
@@ -181,7 +194,11 @@ func (a *agent) serve(l net.Listener) {
 		if err != nil {
 			return
 		}
-		go a.converse(conn)
+		if a.deaf.Add(-1) >= 0 {
+			conn.Close()
+			continue
+		}
+		a.talking.Go(func() { a.converse(conn) })
 	}
 }
 
@@ -200,14 +217,22 @@ func (a *agent) converse(conn net.Conn) {
 	a.heard = append(a.heard, in.Request)
 	a.mu.Unlock()
 	a.answer(n, conn, in)
+	more := drain(conn)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.more += more
 }
 
 // take returns what was heard since it was called, without when the doors began, which must be since then.
 func (a *agent) take(t testing.TB, since time.Time) (heard []wire.Request) {
 	t.Helper()
+	a.talking.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	heard, a.heard = a.heard, nil
+	if a.more != "" {
+		t.Errorf("after the call the door says %.300q", a.more)
+	}
 	for i := range heard {
 		if began := time.UnixMicro(heard[i].Began); began.Before(since.Truncate(time.Microsecond)) || began.After(time.Now()) {
 			t.Errorf("the door says that it began at %v, it was started after %v", began, since)

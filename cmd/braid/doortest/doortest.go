@@ -15,7 +15,7 @@ import (
 )
 
 // Early says whether a door asks the agent before the Go runtime starts: with one thread, and no signal handled.
-func Early(t testing.TB, door string) bool {
+func Early(t testing.TB, door, command string) bool {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "braid.sock")
 	agent, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket})
@@ -24,12 +24,12 @@ func Early(t testing.TB, door string) bool {
 	}
 	defer agent.Close()
 	cmd := exec.Command(door)
-	cmd.Env = []string{"CNI_COMMAND=ADD", "CNI_CONTAINERID=c1", "CNI_NETNS=/run/netns/c1", "CNI_IFNAME=eth0", wire.SocketVariable + "=" + socket}
+	cmd.Env = []string{"CNI_COMMAND=" + command, "CNI_CONTAINERID=c1", "CNI_NETNS=/run/netns/c1", "CNI_IFNAME=eth0", wire.SocketVariable + "=" + socket}
 	cmd.Stdin = strings.NewReader("{}")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait() // an ADD that nobody answers ends with an error
+	defer cmd.Wait() // it is killed
 	defer cmd.Process.Kill()
 	return asksAlone(t, agent, cmd.Process.Pid)
 }
