@@ -215,6 +215,7 @@ func TestBuildsWithOtherFiles(t *testing.T) {
 		{"no stdout", func(v *visit) { v.closed = stdout }, 0, "", 1},
 		{"no stderr", func(v *visit) { v.closed = stderr }, 0, "an answer to ADD", 1},
 		{"a full stdout", func(v *visit) { v.stdout = "/dev/full" }, 1, "", 1},
+		{"a stdout that nobody has open", func(v *visit) { v.unread = true }, -int(syscall.SIGPIPE), "", 1},
 		{"a stdout that nobody reads", func(v *visit) { v.stdout = "/dev/null" }, 0, "", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

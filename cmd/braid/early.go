@@ -10,8 +10,8 @@ import (
 
 // Starting the Go runtime takes five times as long as asking the agent, and every pod waits for it. A program linked with
 // -E _braid_entry begins here instead: the call is passed on as it is, the answer printed, and the process ends. Whatever is
-// not as usual (no agent, too large a config, another verb than these) is left to main, which then starts as if nothing had been, but
-// for what is in handed.
+// not as usual (no agent, too large a configuration, a verb that main answers) is left to main, which then starts as if nothing
+// had been, but for what is in handed.
 //
 // There is no runtime in this file and in raw.go: no goroutine, no heap, and a stack that does not grow. So all functions are
 // nosplit, allocate nothing, and index nothing that the compiler would check, since a check that fails panics.
@@ -34,7 +34,7 @@ func early(stack unsafe.Pointer) {
 	if h.send() {
 		h.finish(h.receive())
 	}
-	sys(unix.SYS_CLOSE, h.agent, 0, 0, 0, 0)
+	sys(unix.SYS_CLOSE, h.agent, 0, 0, 0)
 }
 
 // head begins the frame. It is false for a program whose name is not what follows the last slash.
@@ -45,7 +45,7 @@ func (h *handover) head(program *byte) bool {
 	h.filled = wire.HeadSize
 	h.put(wire.CallMark)
 	var now unix.Timespec
-	sys(unix.SYS_CLOCK_GETTIME, unix.CLOCK_REALTIME, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	sys(unix.SYS_CLOCK_GETTIME, unix.CLOCK_REALTIME, uintptr(unsafe.Pointer(&now)), 0, 0)
 	h.began = int64(now.Sec)*1_000_000 + int64(now.Nsec)/1000
 	for shift := 56; shift >= 0; shift -= 8 {
 		h.put(byte(h.began >> shift))
@@ -112,7 +112,7 @@ func (h *handover) stdin() bool {
 	h.config = h.filled
 	limit := h.config + wire.MaxConfig + 1
 	for h.filled < limit && limit <= uint(len(h.call)) {
-		n, errno := sys(unix.SYS_READ, stdin, uintptr(unsafe.Pointer(&h.call[h.filled])), uintptr(limit-h.filled), 0, 0)
+		n, errno := sys(unix.SYS_READ, stdin, uintptr(unsafe.Pointer(&h.call[h.filled])), uintptr(limit-h.filled), 0)
 		if errno != 0 {
 			return false
 		}
@@ -124,20 +124,20 @@ func (h *handover) stdin() bool {
 	return false
 }
 
-// connect is false for an agent that does not answer at once. The numbers of stdin, stdout and stderr are free where the
+// connect is false for an agent that cannot be connected to at once. The numbers of stdin, stdout and stderr are free where the
 // runtime closed them, which main sees to.
 //
 //go:nosplit
 //go:norace
 func (h *handover) connect() bool {
-	fd, errno := sys(unix.SYS_SOCKET, unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0, 0, 0)
+	fd, errno := sys(unix.SYS_SOCKET, unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0, 0)
 	if errno != 0 {
 		return false
 	}
 	h.agent = fd
-	_, errno = sys(unix.SYS_CONNECT, fd, uintptr(unsafe.Pointer(&h.address)), unsafe.Sizeof(h.address), 0, 0)
+	_, errno = sys(unix.SYS_CONNECT, fd, uintptr(unsafe.Pointer(&h.address)), unsafe.Sizeof(h.address), 0)
 	if errno != 0 || fd <= stderr {
-		sys(unix.SYS_CLOSE, fd, 0, 0, 0, 0)
+		sys(unix.SYS_CLOSE, fd, 0, 0, 0)
 		return false
 	}
 	return true
@@ -196,7 +196,7 @@ func (h *handover) finish(size uint) {
 		}
 		at += n
 	}
-	sys(unix.SYS_EXIT_GROUP, status, 0, 0, 0, 0)
+	sys(unix.SYS_EXIT_GROUP, status, 0, 0, 0)
 }
 
 //go:nosplit

@@ -3,9 +3,9 @@
 #define SYS_arch_prctl 158
 #define ARCH_SET_FS    0x1002
 
-// The program's first instruction, when it was linked with -E _braid_entry. The kernel leaves the number of arguments, the arguments
-// and the environment on the stack. Go code looks for its goroutine in thread-local storage, which is there once FS says
-// where, and which the runtime makes its own of.
+// The program's first instruction, when it was linked with -E _braid_entry. The kernel leaves the number of arguments, the
+// arguments and the environment on the stack. Go code looks for its goroutine in thread-local storage, which is there once FS
+// says where, and which the runtime makes its own of.
 TEXT _braid_entry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ SP, BX
 	LEAQ threadLocal<>+8(SB), SI

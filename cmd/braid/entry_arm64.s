@@ -1,7 +1,7 @@
 #include "textflag.h"
 
-// The program's first instruction, when it was linked with -E _braid_entry. The kernel leaves the number of arguments, the arguments
-// and the environment on the stack.
+// The program's first instruction, when it was linked with -E _braid_entry. The kernel leaves the number of arguments, the
+// arguments and the environment on the stack.
 TEXT _braid_entry(SB),NOSPLIT|NOFRAME,$0
 	MOVD RSP, R0
 	MOVD R0, kernelStack<>(SB)

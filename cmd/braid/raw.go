@@ -16,9 +16,9 @@ const stdin, stdout, stderr = 0, 1, 2
 //
 //go:nosplit
 //go:norace
-func sys(number, a, b, c, d, e uintptr) (uintptr, syscall.Errno) {
+func sys(number, a, b, c, d uintptr) (uintptr, syscall.Errno) {
 	for {
-		n, _, errno := syscall.RawSyscall6(number, a, b, c, d, e, 0)
+		n, _, errno := syscall.RawSyscall6(number, a, b, c, d, 0, 0)
 		if errno != unix.EINTR {
 			return n, errno
 		}
@@ -32,7 +32,7 @@ func sys(number, a, b, c, d, e uintptr) (uintptr, syscall.Errno) {
 func transfer(number, fd uintptr, at *byte, size uint, events int16) uint {
 	for {
 		// Without MSG_NOSIGNAL an agent that is gone would end the door without a word. Only what sends looks at it.
-		n, errno := sys(number, fd, uintptr(unsafe.Pointer(at)), uintptr(size), unix.MSG_NOSIGNAL, 0)
+		n, errno := sys(number, fd, uintptr(unsafe.Pointer(at)), uintptr(size), unix.MSG_NOSIGNAL)
 		if errno == 0 {
 			return uint(n)
 		}
@@ -49,7 +49,7 @@ func transfer(number, fd uintptr, at *byte, size uint, events int16) uint {
 func await(fd uintptr, events int16) bool {
 	file := unix.PollFd{Fd: int32(fd), Events: events}
 	left := unix.Timespec{Sec: answerSeconds}
-	n, _ := sys(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&file)), 1, uintptr(unsafe.Pointer(&left)), 0, 0)
+	n, _ := sys(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&file)), 1, uintptr(unsafe.Pointer(&left)), 0)
 	return n == 1
 }
 

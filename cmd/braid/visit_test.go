@@ -33,6 +33,8 @@ type visit struct {
 	pieces int
 	// stdout is a file to write to instead.
 	stdout string
+	// unread says that nobody has the other end of stdout.
+	unread bool
 	// full says that stdout fails rather than to block when it is full.
 	full bool
 	// closed is an open file that the door is started without, -1 for none.
@@ -65,6 +67,9 @@ func (v visit) by(t testing.TB, b build) (status int, stdout string) {
 	in, feed := pipe(t)
 	printed, out := pipe(t)
 	defer printed.Close()
+	if v.unread {
+		printed.Close()
+	}
 	if v.stdout != "" {
 		out.Close()
 		out = open(t, v.stdout)
