@@ -12,45 +12,38 @@ import (
 // The numbers of open files that a process begins with.
 const stdin, stdout, stderr = 0, 1, 2
 
-// sys is a system call, made again when a signal broke it off.
+// sys is a system call. No signal breaks one off: none is handled, and those that are made here are no such as end with a stop
+// (signal(7)).
 //
 //go:nosplit
 //go:norace
 func sys(number, a, b, c, d uintptr) (uintptr, syscall.Errno) {
-	for {
-		n, _, errno := syscall.RawSyscall6(number, a, b, c, d, 0, 0)
-		if errno != unix.EINTR {
-			return n, errno
-		}
-	}
+	n, _, errno := syscall.RawSyscall6(number, a, b, c, d, 0, 0)
+	return n, errno
 }
 
-// transfer reads, writes or sends what it can, and waits until it can. It returns 0 if that fails.
+// transfer reads, writes or sends what it can, and waits until it can, for as long as answerWithin. It returns 0 if that fails.
+// It does without sys to stay, when it is compiled to be debugged, within what the linker allows a stack that does not grow.
 //
 //go:nosplit
 //go:norace
 func transfer(number, fd uintptr, at *byte, size uint, events int16) uint {
+	file := unix.PollFd{Fd: int32(fd), Events: events}
+	left := unix.Timespec{Sec: answerSeconds}
 	for {
 		// Without MSG_NOSIGNAL an agent that is gone would end the door without a word. Only what sends looks at it.
-		n, errno := sys(number, fd, uintptr(unsafe.Pointer(at)), uintptr(size), unix.MSG_NOSIGNAL)
+		n, _, errno := syscall.RawSyscall6(number, fd, uintptr(unsafe.Pointer(at)), uintptr(size), unix.MSG_NOSIGNAL, 0, 0)
 		if errno == 0 {
 			return uint(n)
 		}
-		if errno != unix.EAGAIN || !await(fd, events) {
+		if errno != unix.EAGAIN {
+			return 0
+		}
+		ready, _, _ := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&file)), 1, uintptr(unsafe.Pointer(&left)), 0, 0, 0)
+		if ready != 1 {
 			return 0
 		}
 	}
-}
-
-// await waits as long as answerWithin, less what it waited when a signal broke it off.
-//
-//go:nosplit
-//go:norace
-func await(fd uintptr, events int16) bool {
-	file := unix.PollFd{Fd: int32(fd), Events: events}
-	left := unix.Timespec{Sec: answerSeconds}
-	n, _ := sys(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&file)), 1, uintptr(unsafe.Pointer(&left)), 0)
-	return n == 1
 }
 
 // base is what follows the last slash.
