@@ -47,16 +47,24 @@ func (a *Agent) add(ctx context.Context, r *wire.Request) ([]byte, error) {
 		return nil, err
 	}
 	steps.Step("find the pod")
-	c, plan, err := a.attach(ctx, r, config, pod)
+	m, err := a.attach(ctx, r, config, pod)
 	if err != nil {
 		err = podError(pod, err)
 		a.report(pod, cluster.Event{Warning: true, Reason: "NetworkAttachmentFailed", Message: err.Error()})
 		return nil, err
 	}
-	if len(c.Attachments) > 0 {
-		a.report(pod, cluster.Event{Reason: "AddedInterface", Message: summary(c)})
+	if m.summary != "" {
+		a.report(pod, cluster.Event{Reason: "AddedInterface", Message: m.summary})
 	}
-	return runtimeResult(config, plan, c)
+	return m.answer, nil
+}
+
+// A made is what came of an ADD: the runtime's answer, and a text for people, empty where there is nobody or nothing to tell.
+type made struct {
+	container *store.Container
+	plan      *netattach.Plan
+	answer    []byte
+	summary   string
 }
 
 // A configured is what a network configuration says, with what is odd about it.
@@ -104,34 +112,35 @@ func (a *Agent) pod(ctx context.Context, args string) (*cluster.Pod, error) {
 
 // attach brings the container from a plan to committed results. When it fails, nothing is left, or the record says
 // what may be.
-func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Config, pod *cluster.Pod) (*store.Container, *netattach.Plan, error) {
+func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Config, pod *cluster.Pod) (*made, error) {
 	steps := trace.From(ctx)
 	plan, err := a.plan(ctx, r, config, pod)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	steps.Step("plan")
 	c := record(r, config, pod, plan)
 	leave, err := a.intend(c)
 	defer leave()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	steps.Step("intend")
 	if err := a.describeDevices(plan); err != nil {
-		return nil, nil, a.forgetIf(true, c, err)
+		return nil, a.forgetIf(true, c, err)
 	}
 	settle, undone, err := a.Delegator.Add(ctx, c)
 	if err != nil {
-		return nil, nil, a.forgetIf(undone, c, err)
+		return nil, a.forgetIf(undone, c, err)
 	}
 	steps.Step("route")
-	if err := a.commit(ctx, config, plan, c, settle); err != nil {
+	m := &made{container: c, plan: plan}
+	if err := a.commit(ctx, config, m, settle); err != nil {
 		undone := a.Delegator.Del(context.WithoutCancel(ctx), c, c.Netns) == nil
-		return nil, nil, a.forgetIf(undone, c, err)
+		return nil, a.forgetIf(undone, c, err)
 	}
 	steps.Step("commit")
-	return c, plan, nil
+	return m, nil
 }
 
 // intend writes the plan to disk, and looks at the sandbox meanwhile: nothing is changed before both are done. The sandbox is held
@@ -162,19 +171,26 @@ func (a *Agent) forgetIf(undone bool, c *store.Container, cause error) error {
 	return errors.Join(cause, a.Store.Forget(c.Key()))
 }
 
-// commit makes the results durable while the ports come up, and sees to the status.
-func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netattach.Plan, c *store.Container, settle func(context.Context) error) error {
+// commit makes the results durable while the ports come up and the answer is written, and sees to the status.
+func (a *Agent) commit(ctx context.Context, config netattach.Config, m *made, settle func(context.Context) error) error {
+	c := m.container
 	c.Attached, c.Published = true, c.Pod.Name == ""
 	if !c.Published {
-		status, err := a.statusOf(plan, c)
+		status, err := a.statusOf(m.plan, c)
 		if err != nil {
 			return err
 		}
 		c.Status = string(status)
 	}
-	var unwritten, unsettled error
-	together.Do(func() { unwritten = a.Store.Commit(c) }, func() { unsettled = settle(ctx) })
-	if err := errors.Join(unwritten, unsettled); err != nil {
+	var unwritten, unsettled, unanswered error
+	together.Do(func() { unwritten = a.Store.Commit(c) }, func() {
+		unsettled = settle(ctx)
+		m.answer, unanswered = runtimeResult(config, m.plan, c)
+		if !c.Published {
+			m.summary = summary(c)
+		}
+	})
+	if err := errors.Join(unwritten, unsettled, unanswered); err != nil {
 		return err
 	}
 	if config.StatusPublish == netattach.StatusSync {

@@ -82,8 +82,10 @@ func (d *dispatcher) Decode(answer []byte) (version.PluginInfo, error) {
 
 // An invocation is one call of a built-in plugin as libcni makes it: CNI_ variables and a configuration.
 type invocation struct {
-	environ  []string
-	config   []byte
+	environ []string
+	config  []byte
+	// version is that of the configuration, where it is known.
+	version  string
 	alias    string
 	teardown plugin.Teardown
 	later    func(func(context.Context) error)
@@ -118,15 +120,26 @@ func add(ctx context.Context, p plugin.Plugin, i *invocation) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var conf types.PluginConf
-	if err := json.Unmarshal(i.config, &conf); err != nil {
-		return nil, types.NewError(types.ErrDecodingFailure, "read the network configuration", err.Error())
-	}
-	converted, err := result.GetAsVersion(conf.CNIVersion)
+	version, err := i.cniVersion()
 	if err != nil {
-		return nil, types.NewError(types.ErrIncompatibleCNIVersion, fmt.Sprintf("cniVersion %q", conf.CNIVersion), err.Error())
+		return nil, err
+	}
+	converted, err := result.GetAsVersion(version)
+	if err != nil {
+		return nil, types.NewError(types.ErrIncompatibleCNIVersion, fmt.Sprintf("cniVersion %q", version), err.Error())
 	}
 	return json.Marshal(converted)
+}
+
+func (i *invocation) cniVersion() (string, error) {
+	if i.version != "" {
+		return i.version, nil
+	}
+	var conf types.PluginConf
+	if err := json.Unmarshal(i.config, &conf); err != nil {
+		return "", types.NewError(types.ErrDecodingFailure, "read the network configuration", err.Error())
+	}
+	return conf.CNIVersion, nil
 }
 
 func (i *invocation) request() *plugin.Request {

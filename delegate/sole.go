@@ -95,7 +95,7 @@ func (s sole) invocation(command string, c *store.Container, a *store.Attachment
 			"CNI_COMMAND=" + command, "CNI_CONTAINERID=" + c.ID, "CNI_NETNS=" + netns, "CNI_IFNAME=" + a.IfName,
 			"CNI_ARGS=" + joinArgs(a.Args), "CNI_PATH=" + strings.Join(a.Path, ":"),
 		},
-		config: config, alias: s.alias, teardown: s.teardown, later: s.later, builtinOnly: s.policy == ipam.Only,
+		config: config, version: s.list.CNIVersion, alias: s.alias, teardown: s.teardown, later: s.later, builtinOnly: s.policy == ipam.Only,
 	}, nil
 }
 
