@@ -134,11 +134,14 @@ func (f *FloorPlus) operational(ctx context.Context, pod *Pod) error {
 }
 
 // Del implements Subject.
-func (f *FloorPlus) Del(ctx context.Context, pod *Pod) error {
-	if err := f.Floor.Del(ctx, pod); err != nil {
+func (f *FloorPlus) Del(ctx context.Context, pod *Pod) error { return f.Drain(ctx, []*Pod{pod}) }
+
+// Drain implements Drainer. That all pods are gone is stored at once.
+func (f *FloorPlus) Drain(ctx context.Context, pods []*Pod) error {
+	if err := f.Floor.Drain(ctx, pods); err != nil || len(pods) == 0 {
 		return err
 	}
-	return f.store(pod)
+	return f.store(pods[0])
 }
 
 // store writes the pod's record and waits until it is on the disk.

@@ -7,23 +7,28 @@ import (
 	"time"
 )
 
-// gatherFor bounds how long a batch waits for more while many are deleting.
-const gatherFor = 20 * time.Millisecond
+const (
+	// gatherFor bounds how long a batch waits for more while many are deleting.
+	gatherFor = 20 * time.Millisecond
+	// callsAtOnce is how many batches are deleted at the same time: while one waits for the kernel's grace periods, another
+	// has its links taken down.
+	callsAtOnce = 2
+)
 
 // A Reaper does the work of many teardowns in common kernel calls. One that comes alone is served at once; those that come while
-// a call is running wait for its end and go together. While many come, a call waits a little for as many as it may expect: who
+// calls are running wait for the end of one and go together. While many come, a call waits a little for as many as it may expect: who
 // was served together asks again together, and a call costs the kernel 20 ms for one link and 70 ms for a hundred. It may be used
 // by many goroutines.
 type Reaper struct {
 	kernel Kernel
-	// running is held during the kernel calls of one batch.
-	running sync.Mutex
-	// ended is when the last one ended, and size how many teardowns it served. Both are of who holds running.
-	ended time.Time
-	size  int
+	// running has an element for each batch that is in its kernel calls.
+	running chan struct{}
 
 	mu   sync.Mutex
 	next *batch
+	// ended is when the last batch ended, and size how many teardowns it served.
+	ended time.Time
+	size  int
 }
 
 // A batch is the work of one call to come. Its outcome is written before finished is closed.
@@ -37,7 +42,9 @@ type batch struct {
 }
 
 // NewReaper returns a Reaper for the host's links.
-func NewReaper(k Kernel) *Reaper { return &Reaper{kernel: k} }
+func NewReaper(k Kernel) *Reaper {
+	return &Reaper{kernel: k, running: make(chan struct{}, callsAtOnce)}
+}
 
 // Teardown returns a Teardown whose Flush shares kernel calls with the others of this Reaper. When its context ends first, the
 // links are deleted all the same.
@@ -71,30 +78,33 @@ func (r *Reaper) join(w *work) *batch {
 
 // run closes the batch to others only when it is its turn, so that what comes during a call gathers.
 func (r *Reaper) run() {
-	r.running.Lock()
-	defer r.running.Unlock()
+	r.running <- struct{}{}
+	defer func() { <-r.running }()
 	r.gather()
+	b := r.take()
+	b.outcome = removeAll(r.kernel, &b.work)
 	r.mu.Lock()
+	r.ended, r.size = time.Now(), b.joined
+	r.mu.Unlock()
+	close(b.finished)
+}
+
+func (r *Reaper) take() *batch {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	b := r.next
 	r.next = nil
-	r.mu.Unlock()
-	b.outcome = removeAll(r.kernel, &b.work)
-	r.ended, r.size = time.Now(), b.joined
-	close(b.finished)
+	return b
 }
 
 // gather waits for half as many as the last call served, if that has just ended: in the end as many gather as are served.
 func (r *Reaper) gather() {
-	wanted := r.size / 2
-	if time.Since(r.ended) > gatherFor {
-		return
-	}
 	r.mu.Lock()
 	b := r.next
-	missing := b.joined < wanted
-	b.wanted = wanted
+	b.wanted = r.size / 2
+	enough := time.Since(r.ended) > gatherFor || b.joined >= b.wanted
 	r.mu.Unlock()
-	if !missing {
+	if enough {
 		return
 	}
 	select {

@@ -118,12 +118,16 @@ func strangersIn(n Netns, group uint32, names []string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, member := range members {
-		if !slices.Contains(names, member) {
-			return true, nil
-		}
+	ours := setOf(names)
+	return slices.ContainsFunc(members, func(member string) bool { return !ours[member] }), nil
+}
+
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
 	}
-	return false, nil
+	return set
 }
 
 func allFail(names []string, err error) map[string]error {

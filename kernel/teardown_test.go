@@ -158,19 +158,24 @@ func TestTeardownStranger(t *testing.T) {
 	})
 }
 
-// The first is served at once, and those that come while it is go together.
+// The first two are served at once, and those that come while they are go together.
 func TestReaper(t *testing.T) {
 	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
 		names, reaper := pods(t, w, 8), kernel.NewReaper(w.Kernel)
+		var mu sync.Mutex
 		var calls []string
 		var started, wg sync.WaitGroup
-		busy := make(chan struct{})
+		busy := make(chan struct{}, 2)
 		w.Hook(func(point string) {
 			if point != "before delete link" && point != "before delete link group" {
 				return
 			}
-			if calls = append(calls, point); len(calls) == 1 {
-				close(busy)
+			mu.Lock()
+			calls = append(calls, point)
+			first := len(calls) <= cap(busy)
+			mu.Unlock()
+			if first {
+				busy <- struct{}{}
 				started.Wait()
 				time.Sleep(100 * time.Millisecond) // for the last of those that started
 			}
@@ -188,14 +193,16 @@ func TestReaper(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		started.Add(len(names) - 1)
-		wg.Go(func() { flush(names[0]) })
-		<-busy
-		for _, name := range names[1:] {
+		started.Add(len(names) - 2)
+		for _, name := range names[:2] {
+			wg.Go(func() { flush(name) })
+			<-busy
+		}
+		for _, name := range names[2:] {
 			wg.Go(func() { started.Done(); flush(name) })
 		}
 		wg.Wait()
-		if want := []string{"before delete link", "before delete link group"}; !slices.Equal(calls, want) {
+		if want := []string{"before delete link", "before delete link", "before delete link group"}; !slices.Equal(calls, want) {
 			t.Errorf("calls %q, want %q", calls, want)
 		}
 	})

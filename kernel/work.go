@@ -81,7 +81,8 @@ type company struct {
 // along asks the companions, in the order of their keys: whoever holds several at once does it in that order.
 func (w *work) along(d *done) *company {
 	all := &company{of: make(map[string]string)}
-	gone := func(link string) bool { return slices.Contains(w.links, link) }
+	going := setOf(w.links)
+	gone := func(link string) bool { return going[link] }
 	for _, key := range slices.Sorted(maps.Keys(w.companions)) {
 		links, release, err := w.companions[key](gone)
 		if release != nil {

@@ -61,7 +61,9 @@ func (s *suite) drain(ctx context.Context) error {
 		}
 		return size.take(d.Case, agent)
 	}
-	subjects := []bench.Subject{bench.NewFloor(3, placeFloor), m.reference(bench.Plain(), 3), bench.NewBraid(agent, bench.Plain(), 3)}
+	subjects := []bench.Subject{
+		bench.NewFloor(3, placeFloor), m.floorPlus(3), m.reference(bench.Plain(), 3), bench.NewBraid(agent, bench.Plain(), 3),
+	}
 	err := m.team(ctx, true, func(t *bench.Team) error {
 		if err := size.take("1 pod", agent); err != nil {
 			return err
