@@ -68,7 +68,7 @@ func TestBuildsOnEveryCall(t *testing.T) {
 		{name: "arguments twice, first without =", env: []string{"CNI_ARGS", "CNI_ARGS=b"}, printed: "an answer", heard: 1},
 		{name: "the verb twice, first another", env: []string{"CNI_COMMAND=VERSION"}, printed: "supportedVersions"},
 		{name: "the verb twice, first without =", env: []string{"CNI_COMMAND"}, printed: "an answer to ADD", heard: 1},
-		{name: "the socket twice, first another", env: []string{wire.SocketVariable + "=/nowhere"}, stdin: `{"timeout":"100ms"}`, status: 1, printed: "connect /nowhere: no such file"},
+		{name: "the socket twice, first another", env: []string{wire.SocketVariable + "=/nowhere"}, stdin: `{"timeout":"300ms"}`, status: 1, printed: "connect /nowhere: no such file"},
 		{name: "the socket twice, first without =", env: []string{wire.SocketVariable}, printed: "an answer", heard: 1},
 		{name: "another program", program: "braid-bridge", printed: "an answer", heard: 1},
 		{name: "a program that is no UTF-8", program: "braid-\xff", printed: "an answer", heard: 1},
@@ -147,7 +147,7 @@ func TestBuildsFindTheSocket(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := asked(tt.socket)
-			v.stdin = `{"timeout":"100ms"}`
+			v.stdin = `{"timeout":"300ms"}`
 			if got := tt.agent.both(t, v); !strings.Contains(got.stdout, tt.printed) || len(got.heard) != tt.heard {
 				t.Errorf("%s\nwant %q and %d calls heard", show(got), tt.printed, tt.heard)
 			}
@@ -174,7 +174,7 @@ func TestBuildsTakeNoFileForAnAbstractSocket(t *testing.T) {
 	name := fmt.Sprintf("@braid-door-test-%d", os.Getpid())
 	a := listening(t, filepath.Join(dir, name), echoes)
 	v := asked(name)
-	v.dir, v.stdin = dir, `{"timeout":"100ms"}`
+	v.dir, v.stdin = dir, `{"timeout":"300ms"}`
 	got := a.both(t, v)
 	wantError(t, got.status, got.stdout, 11, "connection refused")
 }
