@@ -16,6 +16,8 @@ import (
 const (
 	// answerSize bounds one datagram of the kernel in bytes. A link is 2 KiB, a refusal repeats the message refused.
 	answerSize = 16 << 10
+	// listSize is what the kernel makes use of at most for one datagram of a list. Between two of them others may come first.
+	listSize = 32 << 10
 	// answerWait bounds the wait for an answer in seconds. rtnetlink has answered when sending returns.
 	answerWait = 60
 )
@@ -80,7 +82,7 @@ func (s *talk) exchange(messages ...*nl.NetlinkRequest) ([]answer, error) {
 	}
 	answers := make([]answer, len(messages))
 	for left := len(messages); left > 0; {
-		datagram, err := s.receive()
+		datagram, err := s.receive(s.in)
 		if err != nil {
 			return nil, err
 		}
@@ -99,9 +101,9 @@ func (s *talk) list(m *nl.NetlinkRequest, kind uint16) (all [][]byte, err error)
 	if err := s.send(m.Serialize()); err != nil {
 		return nil, err
 	}
-	interrupted := false
+	interrupted, in := false, make([]byte, listSize)
 	for {
-		datagram, err := s.receive()
+		datagram, err := s.receive(in)
 		if err != nil {
 			return nil, err
 		}
@@ -134,15 +136,15 @@ func (s *talk) send(out []byte) error {
 	}
 }
 
-// receive returns the next datagram, which stands until the one after it.
-func (s *talk) receive() ([]byte, error) {
+// receive reads the next datagram into a buffer, and returns that part of it.
+func (s *talk) receive(in []byte) ([]byte, error) {
 	for {
-		n, _, err := unix.Recvfrom(s.fd, s.in, unix.MSG_TRUNC)
+		n, _, err := unix.Recvfrom(s.fd, in, unix.MSG_TRUNC)
 		switch {
-		case err == nil && n > len(s.in):
+		case err == nil && n > len(in):
 			return nil, fmt.Errorf("receive from the kernel: an answer has %d bytes: %w", n, unix.EMSGSIZE)
 		case err == nil:
-			return s.in[:n], nil
+			return in[:n], nil
 		case errors.Is(err, unix.EAGAIN):
 			return nil, fmt.Errorf("receive from the kernel: %w", unix.ETIMEDOUT)
 		case !errors.Is(err, unix.EINTR):
