@@ -13,6 +13,8 @@ const (
 	// callsAtOnce is how many batches are deleted at the same time: while one waits for the kernel's grace periods, another
 	// has its links taken down.
 	callsAtOnce = 2
+	// batchLinks is how many links make a batch that takes no more: whose links are gone may go on while others' are deleted.
+	batchLinks = 128
 )
 
 // A Reaper does the work of many teardowns in common kernel calls. One that comes alone is served at once; those that come while
@@ -66,22 +68,25 @@ func (r *Reaper) join(w *work) *batch {
 	defer r.mu.Unlock()
 	if r.next == nil {
 		r.next = &batch{finished: make(chan struct{}), enough: make(chan struct{})}
-		go r.run()
+		go r.run(r.next)
 	}
 	b := r.next
 	b.work.add(w)
 	if b.joined++; b.joined == b.wanted {
 		close(b.enough)
 	}
+	if len(b.work.links) >= batchLinks {
+		r.next = nil
+	}
 	return b
 }
 
-// run closes the batch to others only when it is its turn, so that what comes during a call gathers.
-func (r *Reaper) run() {
+// run shuts the batch to others only when it is its turn, so that what comes during a call gathers.
+func (r *Reaper) run(b *batch) {
 	r.running <- struct{}{}
 	defer func() { <-r.running }()
-	r.gather()
-	b := r.take()
+	r.gather(b)
+	r.shut(b)
 	b.outcome = removeAll(r.kernel, &b.work)
 	r.mu.Lock()
 	r.ended, r.size = time.Now(), b.joined
@@ -89,20 +94,19 @@ func (r *Reaper) run() {
 	close(b.finished)
 }
 
-func (r *Reaper) take() *batch {
+func (r *Reaper) shut(b *batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b := r.next
-	r.next = nil
-	return b
+	if r.next == b {
+		r.next = nil
+	}
 }
 
 // gather waits for half as many as the last call served, if that has just ended: in the end as many gather as are served.
-func (r *Reaper) gather() {
+func (r *Reaper) gather(b *batch) {
 	r.mu.Lock()
-	b := r.next
 	b.wanted = r.size / 2
-	enough := time.Since(r.ended) > gatherFor || b.joined >= b.wanted
+	enough := time.Since(r.ended) > gatherFor || b.joined >= b.wanted || r.next != b
 	r.mu.Unlock()
 	if enough {
 		return

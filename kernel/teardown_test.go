@@ -208,6 +208,51 @@ func TestReaper(t *testing.T) {
 	})
 }
 
+// A batch that is full is served by itself, and takes nobody along who comes later.
+func TestReaperBatches(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		names, reaper := pods(t, w, 6), kernel.NewReaper(w.Kernel)
+		var mu sync.Mutex
+		calls, busy, free := map[string]int{}, make(chan struct{}), make(chan struct{})
+		w.Hook(func(point string) {
+			mu.Lock()
+			calls[point]++
+			mu.Unlock()
+			if point == "before delete link" {
+				busy <- struct{}{}
+				<-free
+			}
+		})
+		var wg sync.WaitGroup
+		flush := func(links ...string) {
+			down := reaper.Teardown()
+			down.Links(links...)
+			wg.Go(func() {
+				if err := down.Flush(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for _, name := range names[:2] {
+			flush(name)
+			<-busy
+		}
+		full := slices.Clone(names[2:4])
+		for i := range 200 {
+			full = append(full, fmt.Sprint("none", i))
+		}
+		for _, links := range [][]string{full, names[4:]} {
+			flush(links...)
+			time.Sleep(100 * time.Millisecond) // for it to come
+		}
+		close(free)
+		wg.Wait()
+		if single, group := calls["before delete link"], calls["before delete link group"]; single != 2 || group != 2 || left(t, w, names) != nil {
+			t.Errorf("%d single calls, %d for groups, want 2 and 2; left: %q", single, group, left(t, w, names))
+		}
+	})
+}
+
 func TestReaperAlone(t *testing.T) {
 	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
 		names, reaper := pods(t, w, 1), kernel.NewReaper(w.Kernel)
