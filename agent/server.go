@@ -107,8 +107,9 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 
 // handle answers a call that lacks what its verb needs by itself: the door passes on what it is given.
 func (s *Server) handle(ctx context.Context, request *wire.Incoming) *wire.Response {
-	if request.Refused != nil {
-		return request.Refused.Response()
+	if refused := request.Refused; refused != nil {
+		s.Log.Warn("a call was refused", "code", refused.Code, "error", oneLine(refused.Msg+": "+refused.Details))
+		return refused.Response()
 	}
 	return s.Handler.Handle(ctx, &request.Request)
 }

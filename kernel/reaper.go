@@ -31,6 +31,8 @@ type Reaper struct {
 	// ended is when the last batch ended, and size how many teardowns it served.
 	ended time.Time
 	size  int
+	// going counts the batches under way that have a link.
+	going map[string]int
 }
 
 // A batch is the work of one call to come. Its outcome is written before finished is closed.
@@ -45,7 +47,7 @@ type batch struct {
 
 // NewReaper returns a Reaper for the host's links.
 func NewReaper(k Kernel) *Reaper {
-	return &Reaper{kernel: k, running: make(chan struct{}, callsAtOnce)}
+	return &Reaper{kernel: k, running: make(chan struct{}, callsAtOnce), going: make(map[string]int)}
 }
 
 // Teardown returns a Teardown whose Flush shares kernel calls with the others of this Reaper. When its context ends first, the
@@ -87,19 +89,39 @@ func (r *Reaper) run(b *batch) {
 	defer func() { <-r.running }()
 	r.gather(b)
 	r.shut(b)
-	b.outcome = removeAll(r.kernel, &b.work)
-	r.mu.Lock()
-	r.ended, r.size = time.Now(), b.joined
-	r.mu.Unlock()
+	b.outcome = removeAll(r.kernel, &b.work, r.goes)
+	r.end(b)
 	close(b.finished)
 }
 
+// shut begins the batch. Its links count as going before anybody is asked for companions, so that of two batches that between them
+// take all ports of a bridge, one takes the bridge.
 func (r *Reaper) shut(b *batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.next == b {
 		r.next = nil
 	}
+	for _, link := range b.work.links {
+		r.going[link]++
+	}
+}
+
+func (r *Reaper) end(b *batch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended, r.size = time.Now(), b.joined
+	for _, link := range b.work.links {
+		if r.going[link]--; r.going[link] == 0 {
+			delete(r.going, link)
+		}
+	}
+}
+
+func (r *Reaper) goes(link string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.going[link] > 0
 }
 
 // gather waits for half as many as the last call served, if that has just ended: in the end as many gather as are served.

@@ -25,7 +25,10 @@ type Teardown struct {
 
 // NewTeardown returns a Teardown of its own; Reaper.Teardown returns one that shares kernel calls with others.
 func NewTeardown(k Kernel) *Teardown {
-	return &Teardown{carryOut: func(_ context.Context, w *work) error { return removeAll(k, w).errorOf(w) }}
+	return &Teardown{carryOut: func(_ context.Context, w *work) error {
+		going := setOf(w.links)
+		return removeAll(k, w, func(link string) bool { return going[link] }).errorOf(w)
+	}}
 }
 
 // Links hands over host-side links by name. A name that does not exist counts as removed. The nftables elements that they own

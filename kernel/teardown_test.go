@@ -324,6 +324,40 @@ func TestCompanions(t *testing.T) {
 	})
 }
 
+// Two batches at a time that between them take all ports of a bridge: one of them takes the bridge.
+func TestCompanionsOfTwoBatches(t *testing.T) {
+	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {
+		names, h, reaper := pods(t, w, 2), host(t, w), kernel.NewReaper(w.Kernel)
+		var asking, wg sync.WaitGroup
+		asking.Add(2)
+		asked := make(chan struct{}, 2)
+		companion := func(gone func(string) bool) ([]string, func(), error) {
+			asked <- struct{}{}
+			asking.Done()
+			asking.Wait() // both are under way, and neither has deleted anything
+			if gone(names[0]) && gone(names[1]) {
+				return []string{"br0"}, nil, nil
+			}
+			return nil, nil, nil
+		}
+		for _, name := range names {
+			wg.Go(func() {
+				down := reaper.Teardown()
+				down.Links(name)
+				down.With("br0", companion)
+				if err := down.Flush(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			<-asked // so that the other is of another batch
+		}
+		wg.Wait()
+		if _, err := h.Link("br0"); !errors.Is(err, kernel.ErrNoLink) {
+			t.Errorf("the bridge is left: %v", err)
+		}
+	})
+}
+
 // A companion that fails keeps those who named it from releasing, and nobody else.
 func TestCompanionFails(t *testing.T) {
 	kerneltest.Each(t, func(t *testing.T, w *kerneltest.World) {

@@ -52,10 +52,11 @@ func (d done) errorOf(w *work) error {
 	return errors.Join(errs...)
 }
 
-// removeAll deletes links with their companions, in one call, and then the elements that they own.
-func removeAll(k Kernel, w *work) done {
+// removeAll deletes links with their companions, in one call, and then the elements that they own. Gone tells which links go, with
+// these or at the same time.
+func removeAll(k Kernel, w *work, gone func(link string) bool) done {
 	d := done{companions: make(map[string]error)}
-	along := w.along(&d)
+	along := w.along(&d, gone)
 	defer along.release()
 	d.links = removeLinks(k, append(slices.Clone(w.links), along.links...))
 	for link, key := range along.of {
@@ -79,10 +80,8 @@ type company struct {
 }
 
 // along asks the companions, in the order of their keys: whoever holds several at once does it in that order.
-func (w *work) along(d *done) *company {
+func (w *work) along(d *done, gone func(link string) bool) *company {
 	all := &company{of: make(map[string]string)}
-	going := setOf(w.links)
-	gone := func(link string) bool { return going[link] }
 	for _, key := range slices.Sorted(maps.Keys(w.companions)) {
 		links, release, err := w.companions[key](gone)
 		if release != nil {
