@@ -9,7 +9,7 @@ import (
 
 const (
 	// gatherFor bounds how long a batch waits for more while many are deleting.
-	gatherFor = 20 * time.Millisecond
+	gatherFor = 5 * time.Millisecond
 	// callsAtOnce is how many batches are deleted at the same time: while one waits for the kernel's grace periods, another
 	// has its links taken down.
 	callsAtOnce = 2
