@@ -69,7 +69,7 @@ func shown(measured []report.Measurement) string {
 	return strings.Join(rows, ", ")
 }
 
-// Two subjects are measured in turn, each first in one round of two, and leave nothing.
+// Two subjects are measured by turns, each first in one round of two, and leave nothing.
 func TestRounds(t *testing.T) {
 	var calls []string
 	t.Run("run", func(t *testing.T) {
@@ -82,9 +82,28 @@ func TestRounds(t *testing.T) {
 			t.Errorf("measured %s", text)
 		}
 	})
-	want := "ADD a, ADD b, ADD a, ADD b, DEL a, DEL b, ADD b, ADD a, DEL b, DEL a, DEL b, stop b, DEL a, stop a"
+	want := "ADD a, ADD b, ADD b, ADD a, DEL b, DEL a, ADD a, ADD b, DEL a, DEL b, DEL b, stop b, DEL a, stop a"
 	if text := strings.Join(calls, ", "); text != want {
 		t.Errorf("calls %s, want %s", text, want)
+	}
+}
+
+// Everybody comes behind everybody else, about as often.
+func TestOrder(t *testing.T) {
+	const n, rounds = 4, 100
+	var behind [n][n]int
+	for round := range rounds {
+		all := order(round, n)
+		for k, i := range all[1:] {
+			behind[i][all[k]]++
+		}
+	}
+	for i := range n {
+		for j := range n {
+			if fair := rounds / n; i != j && (behind[i][j] < fair*3/5 || behind[i][j] > fair*7/5) {
+				t.Errorf("%d came %d times behind %d, in %d rounds", i, behind[i][j], j, rounds)
+			}
+		}
 	}
 }
 

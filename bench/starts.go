@@ -25,8 +25,7 @@ func Starts(ctx context.Context, section, of, what string, rounds int, programs 
 		all[i] = report.Measurement{Section: section, Case: of, What: what, Subject: p.Subject, Unit: "ms"}
 	}
 	for round := range rounds {
-		for k := range programs {
-			i := (k + round) % len(programs)
+		for _, i := range order(round, len(programs)) {
 			began := time.Now()
 			if err := programs[i].run(ctx); err != nil {
 				return nil, err

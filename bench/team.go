@@ -57,13 +57,16 @@ func (t *Team) Dismiss() {
 // turn calls f for every subject, in an order of the round's own. In one order for all rounds, whoever comes after the reference
 // plugins would always be the one who finds the caches full of what they executed.
 func (t *Team) turn(round int, f func(int, Subject) error) error {
-	for _, i := range rand.New(rand.NewPCG(uint64(round), 0)).Perm(len(t.subjects)) {
+	for _, i := range order(round, len(t.subjects)) {
 		if err := f(i, t.subjects[i]); err != nil {
 			return fmt.Errorf("%s, round %d: %w", t.subjects[i].Name(), round, err)
 		}
 	}
 	return nil
 }
+
+// order is another one of n in every round.
+func order(round, n int) []int { return rand.New(rand.NewPCG(uint64(round), 0)).Perm(n) }
 
 // leave takes back the networks of pods, by the shortest way that the subject has, and the pods.
 func (t *Team) leave(ctx context.Context, s Subject, pods []*Pod) error {

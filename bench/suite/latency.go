@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -82,8 +83,21 @@ func (s *suite) once(ctx context.Context) error {
 }
 
 // programs is what executing them takes that a runtime executes.
-func (s *suite) programs(ctx context.Context) error {
+func (s *suite) programs(ctx context.Context) (err error) {
 	rounds := s.n(100)
+	dir, err := s.dir("echo")
+	if err != nil {
+		return err
+	}
+	echo, err := bench.NewEcho(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, echo.Close()) }()
+	err = s.add(bench.Starts(ctx, "programs", "a call that is answered at once", "exec to exit", rounds, echo.Del(report.Braid, filepath.Join(s.Braid, "braid"))))
+	if err != nil {
+		return err
+	}
 	version := func(subject, dir, name string) bench.Program {
 		return bench.CNIVersion(subject, filepath.Join(dir, name))
 	}

@@ -86,9 +86,10 @@ func expected() (lines []string) {
 	for _, workers := range []int{8, 32} {
 		add("fsyncs", report.Workers(workers), bench.SyncsAPod, report.Braid)
 	}
+	add("programs", "a call that is answered at once", "exec to exit", report.Braid)
 	add("programs", "VERSION", "exec to exit", "empty Go program", report.Reference, report.Braid)
-	add("drain", "1 pods x 3", "start", three...)
-	add("drain", "1 pods x 3", "drain", three...)
+	add("drain", "1 pods x 3", "start", all...)
+	add("drain", "1 pods x 3", "drain", all...)
 	for _, of := range []string{"1 pod", "1 pods x 3"} {
 		add("agent without a cluster", of, "RSS", report.Braid)
 		add("agent without a cluster", of, "goroutines", report.Braid)
