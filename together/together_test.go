@@ -1,6 +1,9 @@
 package together
 
-import "testing"
+import (
+	"sync/atomic"
+	"testing"
+)
 
 // Each waits for the other: one after the other they would never end.
 func TestBothAtATime(t *testing.T) {
@@ -12,28 +15,27 @@ func TestBothAtATime(t *testing.T) {
 	}
 }
 
+// A panic is the caller's, who gets it when both have ended.
 func TestPanics(t *testing.T) {
 	for name, tt := range map[string]struct{ here, elsewhere any }{
 		"here": {here: "a"}, "elsewhere": {elsewhere: "a"}, "both": {here: "b", elsewhere: "a"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			other := false
+			var ended atomic.Int32
 			defer func() {
-				if why := recover(); why != "a" || !other {
-					t.Errorf("panic %v, the other ended: %v", why, other)
+				if why := recover(); why != "a" || ended.Load() != 2 {
+					t.Errorf("panic %v after %d had ended", why, ended.Load())
 				}
 			}()
-			fail := func(why any) func() {
+			end := func(why any) func() {
 				return func() {
-					if why == nil {
-						other = true
-						return
+					ended.Add(1)
+					if why != nil {
+						panic(why)
 					}
-					other = other || tt.here != nil && tt.elsewhere != nil
-					panic(why)
 				}
 			}
-			Do(fail(tt.here), fail(tt.elsewhere))
+			Do(end(tt.here), end(tt.elsewhere))
 		})
 	}
 }
