@@ -46,11 +46,11 @@ func (n *fakeNetns) SetGroup(group uint32, names []string) (found []string, err 
 	return found, nil
 }
 
-func (n *fakeNetns) Group(group uint32) ([]string, error) {
+func (n *fakeNetns) Strangers(group uint32, known func(string) bool) ([]string, error) {
 	links, err := n.Links()
 	var names []string
 	for _, l := range links {
-		if l.Group == group {
+		if l.Group == group && !known(l.Name) {
 			names = append(names, l.Name)
 		}
 	}

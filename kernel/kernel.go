@@ -64,8 +64,9 @@ type Links interface {
 	// SetGroup puts links into a group, many in a call, and returns those that exist; when it fails, those too that may not
 	// have come into it.
 	SetGroup(group uint32, names []string) (found []string, err error)
-	// Group returns the names of the links of a group.
-	Group(group uint32) ([]string, error)
+	// Strangers returns the names of those links of a group that are not known by their names, which are all that is looked at of
+	// the known ones.
+	Strangers(group uint32, known func(name string) bool) ([]string, error)
 	// DelGroup deletes all links of a group in one call. An empty group is success, group 0 is refused.
 	DelGroup(group uint32) error
 }

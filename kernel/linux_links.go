@@ -23,6 +23,17 @@ func (n *linuxNetns) Link(name string) (Link, error) {
 
 // getLink takes a name that is too long for a link's own for an alternative one.
 func (n *linuxNetns) getLink(name string) (netlink.Link, error) {
+	answers, err := n.route.exchange(linkQuestion(name))
+	if err != nil {
+		return nil, err
+	}
+	if answers[0].err != nil {
+		return nil, answers[0].err
+	}
+	return netlink.LinkDeserialize(nil, answers[0].data)
+}
+
+func linkQuestion(name string) *nl.NetlinkRequest {
 	kind := unix.IFLA_IFNAME
 	if len(name) >= unix.IFNAMSIZ {
 		kind = unix.IFLA_ALT_IFNAME
@@ -31,14 +42,7 @@ func (n *linuxNetns) getLink(name string) (netlink.Link, error) {
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
 	req.AddData(nl.NewRtAttr(kind, nl.ZeroTerminated(name)))
-	answers, err := n.route.exchange(req)
-	if err != nil {
-		return nil, err
-	}
-	if answers[0].err != nil {
-		return nil, answers[0].err
-	}
-	return netlink.LinkDeserialize(nil, answers[0].data)
+	return req
 }
 
 func (n *linuxNetns) Links() ([]Link, error) {

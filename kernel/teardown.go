@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 )
 
@@ -115,14 +114,12 @@ func removeTogether(n Netns, names []string) (left []string, err error) {
 	return left, fmt.Errorf("find an unused link group in %d tries", groupTries)
 }
 
-// strangersIn tells whether a group holds links other than those named. They would be deleted with them.
+// strangersIn tells whether a group holds links other than those named, and those that their names say are ours. They would be
+// deleted with them.
 func strangersIn(n Netns, group uint32, names []string) (bool, error) {
-	members, err := n.Group(group)
-	if err != nil {
-		return false, err
-	}
 	ours := setOf(names)
-	return slices.ContainsFunc(members, func(member string) bool { return !ours[member] }), nil
+	strangers, err := n.Strangers(group, func(name string) bool { return ours[name] || IsLinkName(name) })
+	return len(strangers) > 0, err
 }
 
 func setOf(names []string) map[string]bool {

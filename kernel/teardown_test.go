@@ -385,10 +385,11 @@ func TestSetGroup(t *testing.T) {
 			names = append(names, bridges[i], fmt.Sprint("none", i))
 		}
 		found, err := h.SetGroup(7777, names)
-		members, err2 := h.Group(7777)
+		known := func(name string) bool { return name == "br3" }
+		strangers, err2 := h.Strangers(7777, known)
 		must(t, err, err2)
 		slices.Sort(bridges)
-		for what, got := range map[string][]string{"found": found, "members": members} {
+		for what, got := range map[string][]string{"found": found, "strangers and the known": append(strangers, "br3")} {
 			if slices.Sort(got); !slices.Equal(got, bridges) {
 				t.Errorf("%s: %q", what, got)
 			}
