@@ -41,7 +41,7 @@ func checkForeign(t *testing.T, s *Store, raw []byte) {
 	t.Helper()
 	const key = "c1/eth0"
 	must(t, s.Intend(container("c0")), s.Intend(container("c2")))
-	must(t, s.commit("test", key, func([]byte) ([]byte, error) { return append([]byte{}, raw...), nil }))
+	must(t, s.commit("test", key, func([]byte) ([]byte, bool, error) { return append([]byte{}, raw...), true, nil }))
 	c, err := s.Container(key)
 	if (c == nil) == (err == nil) || c != nil && c.Key() != key {
 		t.Errorf("%q is read as %+v, %v", raw, c, err)

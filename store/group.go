@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// A change is what one writer does to one record: given the record, or nil, it returns what takes its place, nil to drop it.
-// The same slice again changes nothing.
-type change func(record []byte) ([]byte, error)
+// A change is what one writer does to one record: given the record, or nil, it returns what takes its place, nil to drop it, and
+// whether there is anything to write.
+type change func(record []byte) (after []byte, changed bool, err error)
 
 // A group lets changes that come while the disk is busy share the next wait for it. A change that comes alone waits for nobody. The
 // zero value is ready.

@@ -21,11 +21,12 @@ func TestChangesShareAFrame(t *testing.T) {
 	s.group.writing.Lock() // as who is writing does
 	for i := range errs {
 		waiting.Go(func() {
-			errs[i] = s.commit("test", fmt.Sprintf("%d/eth0", i), func([]byte) ([]byte, error) {
+			errs[i] = s.commit("test", fmt.Sprintf("%d/eth0", i), func([]byte) ([]byte, bool, error) {
 				if i == 7 {
-					return nil, refused
+					return nil, false, refused
 				}
-				return json.Marshal(container(strconv.Itoa(i)))
+				record, err := json.Marshal(container(strconv.Itoa(i)))
+				return record, true, err
 			})
 		})
 	}
@@ -83,11 +84,12 @@ func TestAChangeThatPanics(t *testing.T) {
 					errs[i] = errors.New("panicked")
 				}
 			}()
-			errs[i] = s.commit("test", fmt.Sprintf("%d/eth0", i), func([]byte) ([]byte, error) {
+			errs[i] = s.commit("test", fmt.Sprintf("%d/eth0", i), func([]byte) ([]byte, bool, error) {
 				if i == 3 {
 					panic("a mistake of Braid")
 				}
-				return json.Marshal(container(strconv.Itoa(i)))
+				record, err := json.Marshal(container(strconv.Itoa(i)))
+				return record, true, err
 			})
 		})
 	}

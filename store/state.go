@@ -104,22 +104,15 @@ func (s *state) stage(made changes, e *entry) error {
 	if !staged {
 		before = s.record(e.key)
 	}
-	after, err := e.change(before)
-	if err != nil {
+	after, changed, err := e.change(before)
+	if err != nil || !changed {
 		return err
 	}
 	if len(e.key) > bbolt.MaxKeySize {
 		return fmt.Errorf("a key of %d bytes is longer than %d", len(e.key), bbolt.MaxKeySize)
 	}
-	if !same(before, after) {
-		made[e.key] = after
-	}
+	made[e.key] = after
 	return nil
-}
-
-// same says whether a change returned the very record that it was given.
-func same(before, after []byte) bool {
-	return len(before) == len(after) && (len(before) == 0 && (before == nil) == (after == nil) || len(before) > 0 && &before[0] == &after[0])
 }
 
 // save makes changes durable in the log, or in bbolt's file with all that is in a log that has no room for them.

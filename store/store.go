@@ -73,7 +73,7 @@ func (s *Store) replace(name string, c *Container) error {
 	if err != nil {
 		return fmt.Errorf("write the record of container %s: %w", c.Key(), err)
 	}
-	return s.commit(name, c.Key(), func([]byte) ([]byte, error) { return record, nil })
+	return s.commit(name, c.Key(), func([]byte) ([]byte, bool, error) { return record, true, nil })
 }
 
 // Published notes that the status of a container landed, if status is still what is stored for it.
@@ -96,21 +96,22 @@ func (s *Store) Removing(key string) error {
 
 // amend changes the record of a container, if there is one and do says that it changed it.
 func (s *Store) amend(name, key string, do func(*Container) (changed bool)) error {
-	return s.commit(name, key, func(record []byte) ([]byte, error) {
+	return s.commit(name, key, func(record []byte) ([]byte, bool, error) {
 		if record == nil {
-			return nil, nil
+			return nil, false, nil
 		}
 		c, err := decode(key, record)
 		if err != nil || !do(c) {
-			return record, err
+			return nil, false, err
 		}
-		return json.Marshal(c)
+		record, err = json.Marshal(c)
+		return record, true, err
 	})
 }
 
 // Forget drops a container of which nothing is left. A container that is not there is no error.
 func (s *Store) Forget(key string) error {
-	return s.commit("forget", key, func([]byte) ([]byte, error) { return nil, nil })
+	return s.commit("forget", key, func(record []byte) ([]byte, bool, error) { return nil, record != nil, nil })
 }
 
 // commit runs one change between the two kill points of its name.

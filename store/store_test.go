@@ -106,7 +106,7 @@ func TestContainersReportsBrokenRecordsBesideTheOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.commit("test", "bad", func([]byte) ([]byte, error) { return []byte("{"), nil }); err != nil {
+	if err := s.commit("test", "bad", func([]byte) ([]byte, bool, error) { return []byte("{"), true, nil }); err != nil {
 		t.Fatal(err)
 	}
 	all, err := s.Containers()
