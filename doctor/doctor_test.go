@@ -128,6 +128,13 @@ var plantedFaults = []planted{
 		web := &p.inspection.Containers[0]
 		web.Interfaces = append(web.Interfaces, wire.Interface{Network: "default/neta", Name: "net1", State: wire.StateMissing})
 	}, [][]string{{"host-links fault: interface net1 of pod default/web on network default/neta is gone", "kubectl -n default delete pod web"}}},
+	{"interface of a pod that is being removed", func(_ *testing.T, p *patient) {
+		later := p.inspection
+		p.later = &later
+		web := p.inspection.Containers[0]
+		web.ID, web.Interfaces = "c2", []wire.Interface{{Network: "default/neta", Name: "net1", State: wire.StateMissing}}
+		p.inspection.Containers = append(slices.Clone(p.inspection.Containers), web)
+	}, nil},
 	{"interface that is down", func(_ *testing.T, p *patient) { p.inspection.Containers[0].Interfaces[0].State = wire.StateDown },
 		[][]string{{"host-links warning: interface eth0 of pod default/web", "ip link set " + kernel.LinkName("c1", "eth0") + " up"}}},
 	{"interface under way", func(_ *testing.T, p *patient) {

@@ -4,28 +4,69 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
+	"time"
 
 	"github.com/braid-cni/braid/kernel"
 	"github.com/braid-cni/braid/wire"
+	"github.com/braid-cni/braid/wire/ask"
 )
 
 // hostLinks finds links of ours that belong to nobody, and interfaces of pods that are gone or down. Without the agent's
 // answer nobody knows whose a link is.
-func hostLinks(_ context.Context, v *visit) ([]Finding, error) {
+func hostLinks(ctx context.Context, v *visit) ([]Finding, error) {
 	if v.hostErr != nil || v.inspection == nil {
 		return nil, v.hostErr
 	}
+	leaving := v.leaving(ctx)
 	known := map[string]bool{}
 	var found []Finding
 	v.attachments(func(c wire.Container, i wire.Interface) {
 		known[kernel.LinkName(c.ID, i.Name)] = true
-		if c.Attached {
+		if c.Attached && !leaving[kernel.LinkName(c.ID, i.Name)] {
 			found = append(found, broken(c, i)...)
 		}
 	})
 	leaks, err := v.leaks(known)
 	return append(found, leaks...), err
+}
+
+// secondLook is how long after the first the agent is asked again.
+const secondLook = time.Second
+
+// leaving are interfaces that are gone, and of which a moment later the agent knows nothing more, or that they are back: a pod's links
+// go before the agent forgets it. They are named as their host links would be.
+func (v *visit) leaving(ctx context.Context) map[string]bool {
+	gone := missing(v.inspection)
+	if len(gone) == 0 {
+		return nil
+	}
+	select {
+	case <-time.After(secondLook):
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	again, err := ask.Inspection(ctx, v.Socket, "", "")
+	if err != nil {
+		return nil
+	}
+	still := missing(again)
+	maps.DeleteFunc(gone, func(link string, _ bool) bool { return still[link] })
+	return gone
+}
+
+func missing(inspection *wire.Inspection) map[string]bool {
+	found := map[string]bool{}
+	for _, c := range inspection.Containers {
+		for _, i := range c.Interfaces {
+			if c.Attached && i.State == wire.StateMissing {
+				found[kernel.LinkName(c.ID, i.Name)] = true
+			}
+		}
+	}
+	return found
 }
 
 func broken(c wire.Container, i wire.Interface) []Finding {

@@ -40,9 +40,11 @@ type patient struct {
 	now   time.Time
 	// inspection, report and refusal are what the agent answers; an empty refusal means that it is ready.
 	inspection wire.Inspection
-	report     wire.NodeReport
-	refusal    string
-	listener   net.Listener
+	// later, when it is not nil, is what the agent answers the second time.
+	later    *wire.Inspection
+	report   wire.NodeReport
+	refusal  string
+	listener net.Listener
 }
 
 // noRules is a firewall without rules, for worlds without a kernel.
@@ -122,6 +124,9 @@ func (p *patient) serve(t *testing.T) {
 func (p *patient) answer(r wire.Request) wire.Response {
 	if known, asked := map[string]any{wire.Inspect: p.inspection, wire.InspectNode: p.report}[r.Command]; asked {
 		output, _ := json.Marshal(known)
+		if r.Command == wire.Inspect && p.later != nil {
+			p.inspection = *p.later
+		}
 		return wire.Response{Version: wire.Version, Output: output}
 	}
 	if p.refusal == "" && r.Command == "STATUS" && strings.Contains(string(r.Config), `"name":"braid"`) {
