@@ -61,10 +61,8 @@ func (a *Agent) add(ctx context.Context, r *wire.Request) ([]byte, error) {
 
 // A made is what came of an ADD: the runtime's answer, and a text for people, empty where there is nobody or nothing to tell.
 type made struct {
-	container *store.Container
-	plan      *netattach.Plan
-	answer    []byte
-	summary   string
+	answer  []byte
+	summary string
 }
 
 // A configured is what a network configuration says, with what is odd about it.
@@ -134,8 +132,8 @@ func (a *Agent) attach(ctx context.Context, r *wire.Request, config netattach.Co
 		return nil, a.forgetIf(undone, c, err)
 	}
 	steps.Step("route")
-	m := &made{container: c, plan: plan}
-	if err := a.commit(ctx, config, m, settle); err != nil {
+	m, err := a.commit(ctx, config, plan, c, settle)
+	if err != nil {
 		undone := a.Delegator.Del(context.WithoutCancel(ctx), c, c.Netns) == nil
 		return nil, a.forgetIf(undone, c, err)
 	}
@@ -172,32 +170,32 @@ func (a *Agent) forgetIf(undone bool, c *store.Container, cause error) error {
 }
 
 // commit makes the results durable while the ports come up and the answer is written, and sees to the status.
-func (a *Agent) commit(ctx context.Context, config netattach.Config, m *made, settle func(context.Context) error) error {
-	c := m.container
+func (a *Agent) commit(ctx context.Context, config netattach.Config, plan *netattach.Plan, c *store.Container, settle func(context.Context) error) (*made, error) {
 	c.Attached, c.Published = true, c.Pod.Name == ""
 	if !c.Published {
-		status, err := a.statusOf(m.plan, c)
+		status, err := a.statusOf(plan, c)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		c.Status = string(status)
 	}
+	m := new(made)
 	var unwritten, unsettled, unanswered error
 	together.Do(func() { unwritten = a.Store.Commit(c) }, func() {
 		unsettled = settle(ctx)
-		m.answer, unanswered = runtimeResult(config, m.plan, c)
+		m.answer, unanswered = runtimeResult(config, plan, c)
 		if !c.Published {
 			m.summary = summary(c)
 		}
 	})
 	if err := errors.Join(unwritten, unsettled, unanswered); err != nil {
-		return err
+		return nil, err
 	}
 	if config.StatusPublish == netattach.StatusSync {
-		return a.Publisher.publish(ctx, c.Key())
+		return m, a.Publisher.publish(ctx, c.Key())
 	}
 	a.Publisher.Publish(c.Key())
-	return nil
+	return m, nil
 }
 
 // free fails when the sandbox is none, or has one of the interfaces already: a plugin that found it would fail, and its

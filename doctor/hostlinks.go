@@ -59,13 +59,11 @@ func (v *visit) leaving(ctx context.Context) map[string]bool {
 
 func missing(inspection *wire.Inspection) map[string]bool {
 	found := map[string]bool{}
-	for _, c := range inspection.Containers {
-		for _, i := range c.Interfaces {
-			if c.Attached && i.State == wire.StateMissing {
-				found[kernel.LinkName(c.ID, i.Name)] = true
-			}
+	attachments(inspection, func(c wire.Container, i wire.Interface) {
+		if c.Attached && i.State == wire.StateMissing {
+			found[kernel.LinkName(c.ID, i.Name)] = true
 		}
-	}
+	})
 	return found
 }
 

@@ -60,10 +60,13 @@ func (v *visit) link(name string) (kernel.Link, bool) {
 
 // attachments calls f for each interface that the agent knows; for none when it does not answer.
 func (v *visit) attachments(f func(wire.Container, wire.Interface)) {
-	if v.inspection == nil {
-		return
+	if v.inspection != nil {
+		attachments(v.inspection, f)
 	}
-	for _, c := range v.inspection.Containers {
+}
+
+func attachments(inspection *wire.Inspection, f func(wire.Container, wire.Interface)) {
+	for _, c := range inspection.Containers {
 		for _, i := range c.Interfaces {
 			f(c, i)
 		}
