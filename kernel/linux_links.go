@@ -83,12 +83,21 @@ func (n *linuxNetns) AddVeth(v Veth) (Link, error) {
 	if err != nil {
 		return Link{}, fmt.Errorf("add veth %q with peer %q: %w", v.Name, v.Peer, err)
 	}
+	link, err := n.readMade(v.Name, made)
+	if err != nil {
+		return Link{}, errors.Join(err, n.deleteLink(v.Name))
+	}
+	return link, nil
+}
+
+// readMade reads what the kernel said of a link that it made, or asks where it said nothing.
+func (n *linuxNetns) readMade(name string, made []byte) (Link, error) {
 	if made == nil {
-		return n.Link(v.Name)
+		return n.Link(name)
 	}
 	link, err := netlink.LinkDeserialize(nil, made)
 	if err != nil {
-		return Link{}, fmt.Errorf("read veth %q: %w", v.Name, err)
+		return Link{}, fmt.Errorf("read link %q: %w", name, err)
 	}
 	return fromLink(link), nil
 }
